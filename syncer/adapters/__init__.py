@@ -1,0 +1,1 @@
+"""One module or folder for each outside system, the only importer of its client."""

@@ -1,0 +1,180 @@
+"""One connection to Postgres, for one thread, and the translation of its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
+
+from syncer.core.error import (
+    AccessDenied,
+    ConfigurationError,
+    CredentialsRefused,
+    FatalError,
+    SchemaMismatch,
+    SourceUnavailable,
+    StateUnavailable,
+    SyncerError,
+)
+
+#: A dead server is noticed in seconds, not in the two hours of the kernel's default.
+_CONNECT_ARGS = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    # Statements of one shape differ only in values: prepare them at their second use.
+    "prepare_threshold": 2,
+}
+
+#: What a row looks like as text must not depend on who asks: the hash of a document is made of it.
+OUTPUT_SETTINGS: Mapping[str, str] = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "iso_8601",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "lc_monetary": "C",
+}
+
+#: Sessions that read the source.
+SOURCE_SETTINGS: Mapping[str, str] = {
+    **OUTPUT_SETTINGS,
+    # A policy that hides rows must be an error: an absence would be taken for a deletion.
+    "row_security": "off",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "on",
+    # Plans are made for the values at hand: a generic plan for a keyset page may read the whole table.
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+    "statement_timeout": "10min",
+}
+
+#: Sessions that write the state.
+STATE_SETTINGS: Mapping[str, str] = {
+    "TimeZone": "UTC",
+    # A number that was drawn must survive a crash of the server.
+    "synchronous_commit": "on",
+    "statement_timeout": "1min",
+}
+
+
+class Session:
+    """Connects when first used, and again at the first use after a failure. Autocommit; not for several threads."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        setting: str,
+        settings: Mapping[str, str],
+        unavailable: type[SourceUnavailable] | type[StateUnavailable],
+        application_name: str = "syncer",
+    ) -> None:
+        """setting: what the configuration calls the url, for messages. settings: of the server, for this session."""
+        self.setting = setting
+        self._settings = settings
+        self._unavailable = unavailable
+        self._engine = _engine(url, setting, application_name)
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def use(self) -> Iterator[Connection]:
+        """Lend the connection. Any database error is raised as a SyncerError; a broken connection is dropped."""
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            yield self._connection
+        except DBAPIError as error:
+            translated = translate(error, self.setting, self._unavailable)
+            if isinstance(translated, self._unavailable):
+                self.close()
+            raise translated from error
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether the connection of the last use still stands; after a failure it does not."""
+        return self._connection is not None
+
+    def close(self) -> None:
+        """Drop the connection, if there is one. Never raises."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Not close(): that would first talk to a server which may be gone.
+            connection.invalidate()
+            connection.close()
+
+    def _connect(self) -> Connection:
+        connection = self._engine.connect()
+        try:
+            server = connection.dialect.server_version_info or (0,)
+            settings = dict(self._settings)
+            if server >= (14,):
+                settings["idle_session_timeout"] = "0"
+            names = {f"n{i}": name for i, name in enumerate(settings)}
+            values = {f"v{i}": value for i, value in enumerate(settings.values())}
+            calls = ", ".join(f"set_config(:n{i}, :v{i}, false)" for i in range(len(settings)))
+            connection.execute(text(f"SELECT {calls}"), names | values)
+        except BaseException:
+            connection.invalidate()
+            connection.close()
+            raise
+        return connection
+
+
+def translate(
+    error: DBAPIError, setting: str, unavailable: type[SourceUnavailable] | type[StateUnavailable]
+) -> SyncerError:
+    """Return the error of `core.error` that a database error means; decided by SQLSTATE."""
+    state = getattr(error.orig, "sqlstate", None)
+    reason = _first_line(error)
+    if state is None:
+        if _refused(reason):
+            return CredentialsRefused(f"{setting}: {reason}", hint=f"check user and password in {setting}")
+        return unavailable(f"{setting}: {reason}", hint="check that the server runs and is reachable")
+    if state.startswith("28"):
+        return CredentialsRefused(f"{setting}: {reason}", hint=f"check user and password in {setting}")
+    if state == "3D000":
+        return ConfigurationError(f"{setting}: {reason}", hint=f"check the name of the database in {setting}")
+    if state[:2] in {"08", "40", "53", "57", "58"} or state == "55P03":
+        return unavailable(f"{setting}: {reason}")
+    if state == "42501":
+        return AccessDenied(f"{setting}: {reason}", hint="grant the privilege; `syncer check` prints the SQL")
+    if state in {"42P01", "42703", "3F000"}:
+        return SchemaMismatch(f"{setting}: {reason}", hint="the table or column was renamed or dropped")
+    return FatalError(f"{setting}: {reason} (SQLSTATE {state})")
+
+
+def _engine(url: str, setting: str, application_name: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigurationError(
+            f"{setting} is not a database URL", hint="write postgresql://user:password@host:5432/database"
+        ) from error
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise ConfigurationError(
+            f"{setting} is a {parsed.get_backend_name()} URL; only Postgres is supported",
+            hint="write postgresql://user:password@host:5432/database",
+        )
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={**_CONNECT_ARGS, "application_name": application_name},
+    )
+
+
+def _refused(reason: str) -> bool:
+    # libpq reports a refused login as a failed connection, without SQLSTATE.
+    return "authentication failed" in reason or "no password supplied" in reason or "no pg_hba.conf entry" in reason
+
+
+def _first_line(error: DBAPIError) -> str:
+    lines = str(error.orig).strip().splitlines()
+    return next((line.strip() for line in lines if line.strip()), type(error.orig).__name__)

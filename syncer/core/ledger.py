@@ -1,0 +1,32 @@
+"""Collects final outcomes until they are committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from syncer.core.key import Key
+from syncer.core.outcome import Applied, Outcome, Rejected, Stale
+from syncer.core.settlement import Checkpoint, DeadLetter, Settlement
+
+
+class Ledger:
+    """What has been settled since the last commit. Outcomes that are put off are not its business."""
+
+    def __init__(self) -> None:
+        self._settled: dict[Key, int] = {}
+        self._dead_letters: list[DeadLetter] = []
+
+    def note(self, key: Key, outcome: Outcome, version: int, at: datetime) -> None:
+        """Enter an outcome of a write with this number."""
+        match outcome:
+            case Applied() | Stale():
+                self._settled[key] = version
+            case Rejected(kind, reason):
+                self._dead_letters.append(DeadLetter(key, version, kind, reason, at))
+
+    def close(self, checkpoints: Mapping[str, Checkpoint] | None = None) -> Settlement:
+        """Return all that was entered, as one value to commit, and begin anew."""
+        settlement = Settlement(checkpoints or {}, self._dead_letters, self._settled)
+        self._settled, self._dead_letters = {}, []
+        return settlement

@@ -1,0 +1,29 @@
+"""Counts of what was delivered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a poll, a backfill or a resync did; reports add up."""
+
+    #: Keys read from feeds.
+    read: int = 0
+    applied: int = 0
+    stale: int = 0
+    rejected: int = 0
+    #: Writes put off, each of which was sent again later.
+    deferred: int = 0
+    embedded: int = 0
+    #: Texts whose vector was in the cache.
+    cached: int = 0
+
+    def __add__(self, other: Report) -> Report:
+        return Report(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def written(self) -> int:
+        """Keys that reached an outcome other than deferred."""
+        return self.applied + self.stale + self.rejected

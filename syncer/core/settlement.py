@@ -1,0 +1,44 @@
+"""Checkpoints and dead letters: one value, committed in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from syncer.core.key import Key
+from syncer.core.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far one feed is settled, for good."""
+
+    position: Position
+    #: The source's clock at the poll that got there.
+    polled_at: datetime
+    #: That poll had read to the end of the feed.
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A row that cannot be indexed as it is, kept until a good write with a higher number, or its discard."""
+
+    key: Key
+    version: int
+    kind: str
+    reason: str
+    at: datetime
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What one commit makes durable."""
+
+    #: By feed.
+    checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
+    dead_letters: Sequence[DeadLetter] = ()
+    #: Good writes (applied, stale) and their numbers: each closes a dead letter of its key with a lower one.
+    settled: Mapping[Key, int] = field(default_factory=dict)

@@ -1,0 +1,41 @@
+"""The source table of a pipeline, as the catalogue describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column."""
+
+    name: str
+    #: `pg_type.typname` of its base type, domains resolved; of its elements for an array: `int8`, `timestamptz`.
+    type: str
+    #: As SQL writes the type in a cast: `bigint`, `timestamp with time zone`, `text[]`.
+    sql_type: str
+    array: bool = False
+    nullable: bool = True
+    #: `pg_type.typtype` of that base type: `b` base, `e` enum, `r` range, `m` multirange, `c` composite.
+    kind: str = "b"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A root table and what the pipeline's settings say of it. Names are unquoted, as in the catalogue."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, Column]
+    key: tuple[str, ...]
+    watermark: str
+    #: For a watermark without time zone: the zone that its writers keep.
+    watermark_zone: str | None = None
+    #: A timestamp column (deleted when not NULL) or a boolean one (deleted when true).
+    soft_delete: str | None = None
+    #: A boolean SQL expression over the columns; rows where it is not true have no document.
+    where: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"

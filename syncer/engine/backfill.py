@@ -1,0 +1,182 @@
+"""Deliver every row again, range by range, so that a killed backfill goes on where it was."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from syncer.core.key import Key
+from syncer.core.key_range import KeyRange
+from syncer.core.ledger import Ledger
+from syncer.core.report import Report
+from syncer.engine.deliver import Delivery, Draw
+from syncer.engine.insist import insist
+from syncer.engine.pipeline import Pipeline, Reader
+from syncer.ports import BackfillProgress
+
+#: (rows settled, rows in all); called from several threads.
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """What a backfill did in this process; not complete when the process was asked to stop."""
+
+    report: Report
+    complete: bool
+    resumed: bool
+
+
+def backfill(
+    pipeline: Pipeline,
+    index: str,
+    progress: BackfillProgress,
+    *,
+    first_load: bool = False,
+    restart: bool = False,
+    workers: int = 1,
+    on_progress: OnProgress = lambda _settled, _total: None,
+) -> Backfilled:
+    """Deliver every row of the table into a physical index; goes on with an unfinished backfill unless `restart`.
+
+    first_load: the index is new and nobody else writes to it, so no write can revive a document.
+    Raises what `Delivery.run` raises, and TooManyRejections; what is settled by then is kept.
+    """
+    ranges = [] if restart else list(progress.ranges())
+    resumed = bool(ranges)
+    if not ranges:
+        ranges = _plan(pipeline, progress)
+    tally = _Tally(ranges, on_progress)
+    todo = deque(part for part in ranges if not part.done)
+
+    def work() -> Report:
+        reader = pipeline.reader()
+        try:
+            report = Report()
+            while todo and not pipeline.clock.stopping():
+                report += _RangeRun(pipeline, reader, index, progress, todo.popleft(), tally, first_load).run()
+            return report
+        except BaseException:
+            todo.clear()
+            raise
+        finally:
+            reader.close()
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="backfill") as threads:
+        reports = [future.result() for future in [threads.submit(work) for _ in range(workers)]]
+    complete = all(part.done for part in progress.ranges())
+    if complete:
+        progress.finish()
+    return Backfilled(sum(reports, Report()), complete, resumed)
+
+
+def _plan(pipeline: Pipeline, progress: BackfillProgress) -> list[KeyRange]:
+    reader = pipeline.reader()
+    try:
+        ranges = list(reader.keys.divide(pipeline.limits.range_rows))
+    finally:
+        reader.close()
+    progress.plan(ranges)
+    return ranges
+
+
+class _Tally:
+    """Rows settled over all ranges."""
+
+    def __init__(self, ranges: Sequence[KeyRange], on_progress: OnProgress) -> None:
+        self._settled = {part.number: part.settled_rows for part in ranges}
+        self._total = sum(part.rows for part in ranges)
+        self._on_progress = on_progress
+        on_progress(sum(self._settled.values()), self._total)
+
+    def note(self, part: KeyRange) -> None:
+        self._settled[part.number] = part.settled_rows
+        settled = sum(self._settled.values())
+        self._on_progress(settled, max(self._total, settled))
+
+
+@dataclass(frozen=True, slots=True)
+class _RangeBatch:
+    keys: Sequence[Key]
+    #: Keys that an earlier process had under way: they say nothing about the position.
+    again: bool = False
+
+
+class _RangeRun:
+    """One range, from where it was to its end."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        reader: Reader,
+        index: str,
+        progress: BackfillProgress,
+        part: KeyRange,
+        tally: _Tally,
+        first_load: bool,
+    ) -> None:
+        self._pipeline = pipeline
+        self._reader = reader
+        self._progress = progress
+        self._part = part
+        self._tally = tally
+        self._first_load = first_load
+        self._delivery: Delivery = pipeline.delivery(
+            reader.documents,
+            index,
+            pipeline.store,
+            draw=Draw.BEFORE_HYDRATION,
+            recheck_created=not first_load,
+        )
+        #: Sent and not settled; stored before it is sent.
+        self._under_way: deque[Sequence[Key]] = deque()
+        self._exhausted = False
+        self._ledger = Ledger()
+
+    def run(self) -> Report:
+        report = Report()
+        for batch, delivered in self._delivery.run(self._batches()):
+            final, counted = insist(self._delivery, delivered, self._pipeline.clock)
+            report += counted
+            for key, (outcome, version) in final.items():
+                self._ledger.note(key, outcome, version, self._pipeline.clock.now())
+            self._under_way.popleft()
+            if not batch.again:
+                self._part = replace(
+                    self._part,
+                    position=batch.keys[-1],
+                    settled_rows=self._part.settled_rows + len(batch.keys),
+                )
+            self._tally.note(self._part)
+        self._part = replace(self._part, done=self._exhausted)
+        self._advance()
+        return report
+
+    def _batches(self) -> Iterator[_RangeBatch]:
+        rows = self._pipeline.limits.poll.batch_rows
+        left = list(self._part.in_flight)
+        position = self._part.resume_after
+        for start in range(0, len(left), rows):
+            yield self._sending(_RangeBatch(left[start : start + rows], again=True))
+        while not self._pipeline.clock.stopping():
+            keys = self._reader.keys.read(position, self._part.through, rows)
+            if not keys:
+                self._exhausted = True
+                return
+            position = keys[-1]
+            yield self._sending(_RangeBatch(keys))
+
+    def _sending(self, batch: _RangeBatch) -> _RangeBatch:
+        self._under_way.append(batch.keys)
+        self._advance()
+        return batch
+
+    def _advance(self) -> None:
+        """Store what is settled and what is under way."""
+        in_flight = () if self._first_load else tuple(key for keys in self._under_way for key in keys)
+        self._part = replace(self._part, in_flight=in_flight)
+        settlement = self._ledger.close()
+        open_now = self._progress.advance(self._part, settlement)
+        self._pipeline.budget.spend(open_now, settlement.dead_letters)

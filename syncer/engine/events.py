@@ -1,0 +1,31 @@
+"""What the engine tells those who watch it: logs, progress bars, metrics, tests."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from syncer.core.error import SyncerError
+from syncer.core.index import IndexRecord
+from syncer.engine.poll import Polled
+
+
+class Events(Protocol):
+    """Called from the thread where it happens; must return quickly and never raise."""
+
+    def attached(self, record: IndexRecord) -> None:
+        """The lease is held and the index is the right one; a load may follow."""
+
+    def loading(self, settled: int, total: int) -> None:
+        """A first load has settled so many rows."""
+
+    def loaded(self, record: IndexRecord) -> None:
+        """The index is loaded and published."""
+
+    def polled(self, polled: Polled, seconds: float) -> None:
+        """A poll has settled."""
+
+    def standing_by(self, error: SyncerError) -> None:
+        """Another process holds the lease."""
+
+    def backing_off(self, error: SyncerError, attempt: int, seconds: float) -> None:
+        """Something is away; the next attempt comes after so many seconds."""

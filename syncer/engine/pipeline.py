@@ -1,0 +1,89 @@
+"""What one pipeline is made of, put together by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from syncer.engine.deliver import Delivery, Draw
+from syncer.engine.embed import Embedding
+from syncer.engine.poll import PollLimits
+from syncer.engine.rejection import Budget
+from syncer.ports import (
+    ChangeFeed,
+    Clock,
+    Documents,
+    Indices,
+    KeyFeed,
+    Numbers,
+    Sink,
+    Source,
+    StateStore,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One connection to the source, for one thread; it connects when first used, and again after a failure."""
+
+    source: Source
+    feeds: Sequence[ChangeFeed]
+    keys: KeyFeed
+    documents: Documents
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of a pipeline."""
+
+    poll: PollLimits = field(default_factory=PollLimits)
+    interval_seconds: float = 1.0
+    #: How far below its checkpoint a new process starts when the source may have gone back in time.
+    rewind: timedelta = timedelta(minutes=15)
+    #: Open dead letters.
+    rejections: int = 100
+    #: Batches under way at once; each holds its documents in memory.
+    flights: int = 4
+    #: Keys in one range of a backfill: what is read again, at most, by a process that was killed.
+    range_rows: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One alias in Elasticsearch fed from one root table."""
+
+    name: str
+    alias: str
+    #: What an index must have been built from, by part.
+    fingerprint: Mapping[str, str]
+    reader: Callable[[], Reader]
+    embedding: Embedding | None
+    #: By physical index.
+    sink: Callable[[str], Sink]
+    indices: Indices
+    store: StateStore
+    clock: Clock
+    executor: Executor
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.limits.rejections)
+
+    def delivery(
+        self, documents: Documents, index: str, numbers: Numbers, *, draw: Draw, recheck_created: bool
+    ) -> Delivery:
+        """Return the one path into a physical index."""
+        return Delivery(
+            documents,
+            self.embedding,
+            self.sink(index),
+            numbers,
+            draw=draw,
+            executor=self.executor,
+            flights=self.limits.flights,
+            recheck_created=recheck_created,
+        )

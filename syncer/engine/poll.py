@@ -1,0 +1,261 @@
+"""One poll: read what changed since the checkpoint, deliver it, and only then let the checkpoint follow.
+
+    observe the clock and the open transactions ─▶ plan each feed's scan ─▶ read pages ─▶ drop what the window holds
+        ─▶ deliver ─▶ when all of it is settled: commit checkpoints and dead letters ─▶ remember what was learnt
+
+A poll that fails leaves no trace: whoever runs it drops this poller and starts another one from the committed
+checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from syncer.core.change import Change
+from syncer.core.error import SinkUnavailable
+from syncer.core.horizon import Horizon, Scan
+from syncer.core.key import Key
+from syncer.core.ledger import Ledger
+from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
+from syncer.core.position import START, Position
+from syncer.core.report import Report
+from syncer.core.settlement import Checkpoint
+from syncer.core.source_state import Observation
+from syncer.core.window import Window
+from syncer.engine.deliver import Delivery
+from syncer.engine.rejection import Budget
+from syncer.ports import ChangeFeed, Clock, Lease, Source
+
+#: A quiet poll commits its checkpoint no more often than this; a crash re-reads that much more.
+QUIET_COMMIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class PollLimits:
+    """The bounds of a poll."""
+
+    batch_rows: int = 1000
+    #: How far stamps may lie behind the clock when their transaction begins.
+    margin: timedelta = timedelta(seconds=2)
+    #: A poll ends early after so many pages of `batch_rows`, settles, and the next one goes on from there.
+    pages: int = 20
+    window_entries: int = 100_000
+    #: Keys put off at one time; above it the poll fails.
+    deferred_keys: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a poll did."""
+
+    report: Report
+    #: It ended early: another poll will find more at once.
+    more: bool = False
+    #: Keys that are put off and join the next poll.
+    deferred: int = 0
+    #: The longest that the other side asked to be left alone, in seconds.
+    retry_after: float | None = None
+
+    @property
+    def caught_up(self) -> bool:
+        return not self.more and not self.deferred
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Why a key is in a batch."""
+
+    feed: str
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class _PollBatch:
+    origins: Mapping[Key, Sequence[_Origin]]
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        return list(self.origins)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What one poll has found so far; becomes the poller's knowledge only when the poll settles."""
+
+    report: Report = field(default_factory=Report)
+    #: By feed, where a scan ended early.
+    reached: dict[str, Position] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    #: Not in the window before their dead letters are committed.
+    rejected: list[_Origin] = field(default_factory=list)
+    deferred: dict[tuple[str, Key], Change] = field(default_factory=dict)
+    retry_after: float | None = None
+
+
+class SourceClocks:
+    """By feed, the source's clock and this process's at its last settled poll; outlives connections and pollers."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[datetime, float]] = {}
+
+    def slip(self, feed: str, clock: datetime, monotonic: float) -> timedelta:
+        """Return how much less the source's clock advanced than ours; never negative."""
+        if feed not in self._seen:
+            return timedelta()
+        clock_before, monotonic_before = self._seen[feed]
+        return max(timedelta(), timedelta(seconds=monotonic - monotonic_before) - (clock - clock_before))
+
+    def settled(self, feed: str, clock: datetime, monotonic: float) -> None:
+        """Remember a settled poll; `monotonic` was read before the clock."""
+        self._seen[feed] = (clock, monotonic)
+
+
+class Poller:
+    """Polls the feeds of one index under one lease, on one connection's knowledge."""
+
+    def __init__(
+        self,
+        feeds: Sequence[ChangeFeed],
+        source: Source,
+        delivery: Delivery,
+        lease: Lease,
+        clock: Clock,
+        clocks: SourceClocks,
+        limits: PollLimits,
+        budget: Budget,
+    ) -> None:
+        self._feeds = feeds
+        self._source = source
+        self._delivery = delivery
+        self._lease = lease
+        self._clock = clock
+        self._clocks = clocks
+        self._limits = limits
+        self._budget = budget
+        self._window = Window(limits.window_entries)
+        #: Put off, by feed and key: the change of the least watermark that asked for it.
+        self._deferred: dict[tuple[str, Key], Change] = {}
+        checkpoints = lease.checkpoints()
+        self._horizons = {
+            feed.name: Horizon.at(checkpoints[feed.name].position if feed.name in checkpoints else START)
+            for feed in feeds
+        }
+        self._committed = {name: horizon.reached for name, horizon in self._horizons.items()}
+        self._committed_at = clock.monotonic() - QUIET_COMMIT_SECONDS
+
+    def poll(self) -> Polled:
+        """Poll once. After an exception this poller must not be used again."""
+        before = self._clock.monotonic()
+        observation = self._source.observe()
+        after = self._clock.monotonic()
+        seen = {feed.name: _as_seen_by(feed, observation) for feed in self._feeds}
+        scans = {
+            name: self._horizons[name].begin(
+                local.clock - self._limits.margin,
+                local.open_since,
+                self._limits.margin,
+                self._clocks.slip(name, local.clock, after),
+            )
+            for name, local in seen.items()
+        }
+        progress = _Progress()
+        for batch, delivered in self._delivery.run(self._batches(scans, seen, progress)):
+            progress.report += delivered.report
+            if delivered.overtaken:
+                self._lease.update(verify_needed="a version above the state's sequence was found in the index")
+            for key, outcome in delivered.outcomes.items():
+                self._note(key, batch.origins[key], outcome, delivered.version, progress)
+        self._settle(scans, seen, progress)
+        for name, local in seen.items():
+            self._clocks.settled(name, local.clock, before)
+        return Polled(progress.report, bool(progress.reached), len(self._deferred), progress.retry_after)
+
+    def _batches(
+        self, scans: Mapping[str, Scan], seen: Mapping[str, Observation], progress: _Progress
+    ) -> Iterator[_PollBatch]:
+        """Read the feeds, and join what they name into batches in which each key is once."""
+        pending: dict[Key, list[_Origin]] = {}
+        for origin in self._origins(scans, seen, progress):
+            if len(pending) >= self._limits.batch_rows and origin.change.key not in pending:
+                yield _PollBatch(pending)
+                pending = {}
+            pending.setdefault(origin.change.key, []).append(origin)
+        if pending:
+            yield _PollBatch(pending)
+
+    def _origins(
+        self, scans: Mapping[str, Scan], seen: Mapping[str, Observation], progress: _Progress
+    ) -> Iterator[_Origin]:
+        for (feed_name, _), change in self._deferred.items():
+            yield _Origin(feed_name, change)
+        for feed in self._feeds:
+            until = seen[feed.name].clock + self._limits.margin
+            for change in self._changes(feed, scans[feed.name].start, until, progress):
+                if not self._window.holds(feed.name, change):
+                    yield _Origin(feed.name, change)
+
+    def _changes(self, feed: ChangeFeed, start: Position, until: datetime, progress: _Progress) -> Iterator[Change]:
+        position = start
+        for _ in range(self._limits.pages):
+            page = feed.read(position, until, self._limits.batch_rows)
+            yield from page
+            if len(page) < self._limits.batch_rows:
+                return
+            position = Position(page[-1].watermark, page[-1].key)
+            if self._clock.stopping():
+                break
+        progress.reached[feed.name] = position
+
+    def _note(self, key: Key, origins: Sequence[_Origin], outcome: Outcome, version: int, progress: _Progress) -> None:
+        progress.ledger.note(key, outcome, version, self._clock.now())
+        match outcome:
+            case Applied() | Stale():
+                for origin in origins:
+                    self._window.add(origin.feed, origin.change)
+            case Rejected():
+                progress.rejected.extend(origins)
+            case Deferred(_, retry_after):
+                for origin in origins:
+                    known = progress.deferred.get((origin.feed, key))
+                    if known is None or origin.change.watermark < known.watermark:
+                        progress.deferred[origin.feed, key] = origin.change
+                progress.retry_after = max(progress.retry_after or 0.0, retry_after or 0.0)
+
+    def _settle(self, scans: Mapping[str, Scan], seen: Mapping[str, Observation], progress: _Progress) -> None:
+        """Commit, and only then learn."""
+        if len(progress.deferred) > self._limits.deferred_keys:
+            raise SinkUnavailable(f"Elasticsearch puts off more than {self._limits.deferred_keys} documents")
+        checkpoints = {
+            name: Checkpoint(self._checkpoint(name, scan, progress), seen[name].clock, name not in progress.reached)
+            for name, scan in scans.items()
+        }
+        positions = {name: checkpoint.position for name, checkpoint in checkpoints.items()}
+        if self._commit_due(positions, progress):
+            settlement = progress.ledger.close(checkpoints)
+            self._budget.spend(self._lease.commit(settlement), settlement.dead_letters)
+            self._committed, self._committed_at = positions, self._clock.monotonic()
+        for origin in progress.rejected:
+            self._window.add(origin.feed, origin.change)
+        self._horizons = {name: scan.settled(progress.reached.get(name)) for name, scan in scans.items()}
+        self._deferred = progress.deferred
+
+    def _checkpoint(self, feed: str, scan: Scan, progress: _Progress) -> Position:
+        """Return the feed's checkpoint, which passes no row that is put off: memory alone knows of it."""
+        position = scan.checkpoint(progress.reached.get(feed))
+        for (name, _), change in progress.deferred.items():
+            if name == feed:
+                position = position.not_above(change.watermark)
+        return position
+
+    def _commit_due(self, positions: Mapping[str, Position], progress: _Progress) -> bool:
+        return bool(
+            progress.report.read
+            or any(p.watermark < self._committed[name].watermark for name, p in positions.items())
+            or self._clock.monotonic() - self._committed_at >= QUIET_COMMIT_SECONDS
+        )
+
+
+def _as_seen_by(feed: ChangeFeed, observation: Observation) -> Observation:
+    return observation.on_wall_clock(feed.watermark_zone) if feed.watermark_zone else observation

@@ -1,0 +1,43 @@
+"""Deliver some rows now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from syncer.core.key import Key
+from syncer.core.ledger import Ledger
+from syncer.core.report import Report
+from syncer.engine.deliver import Draw
+from syncer.engine.insist import insist
+from syncer.engine.pipeline import Pipeline
+from syncer.ports import Documents, KeyFeed
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyBatch:
+    keys: Sequence[Key]
+
+
+def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) -> Report:
+    """Deliver the keys of a feed into a physical index; safe beside the daemon. Repeating it is harmless.
+
+    A key that is not in the table is removed from the index. Raises what `Delivery.run` raises, and TooManyRejections.
+    """
+    delivery = pipeline.delivery(documents, index, pipeline.store, draw=Draw.BEFORE_HYDRATION, recheck_created=True)
+    report, ledger = Report(), Ledger()
+    for _, delivered in delivery.run(_batches(feed, pipeline.limits.poll.batch_rows)):
+        final, counted = insist(delivery, delivered, pipeline.clock)
+        report += counted
+        for key, (outcome, version) in final.items():
+            ledger.note(key, outcome, version, pipeline.clock.now())
+        settlement = ledger.close()
+        pipeline.budget.spend(pipeline.store.record(index, settlement), settlement.dead_letters)
+    return report
+
+
+def _batches(feed: KeyFeed, rows: int) -> Iterator[_KeyBatch]:
+    position: Key | None = None
+    while keys := feed.read(position, None, rows):
+        position = keys[-1]
+        yield _KeyBatch(keys)

@@ -1,0 +1,111 @@
+"""Follow one pipeline: hold its lease, load its index if need be, poll until told to stop."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from syncer.core.error import LeaseHeld, LeaseLost, TransientError
+from syncer.core.index import IndexRecord
+from syncer.core.report import Report
+from syncer.core.retry import backoff_seconds
+from syncer.engine.attach import attach, prove_index, register
+from syncer.engine.deliver import Draw
+from syncer.engine.events import Events
+from syncer.engine.pipeline import Pipeline, Reader
+from syncer.engine.poll import Polled, Poller, SourceClocks
+from syncer.ports import Lease
+
+#: How often a standby asks for the lease.
+STANDBY_SECONDS = 2.0
+#: How often the index is compared with the one that the checkpoint was made for.
+PROOF_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Worker:
+    """One pipeline in one process; not for several threads."""
+
+    pipeline: Pipeline
+    events: Events
+    clocks: SourceClocks = field(default_factory=SourceClocks)
+
+    def run(self) -> None:
+        """Follow until the process is asked to stop; stands by while another process holds the lease.
+
+        Transient errors and a lost lease are waited out, and everything in memory is forgotten then: the committed
+        checkpoints are the only truth. Raises ConfigurationError and FatalError.
+        """
+        clock, attempt = self.pipeline.clock, 0
+        while not clock.stopping():
+            try:
+                for _ in self._session():
+                    attempt = 0
+            except LeaseHeld as held:
+                self.events.standing_by(held)
+                clock.wait(STANDBY_SECONDS)
+            except (LeaseLost, TransientError) as error:
+                attempt += 1
+                asked = error.retry_after if isinstance(error, TransientError) else None
+                seconds = backoff_seconds(attempt, random.random, asked)
+                self.events.backing_off(error, attempt, seconds)
+                clock.wait(seconds)
+
+    def run_once(self) -> Report:
+        """Load if need be, deliver all that is committed by now, and return.
+
+        Raises LeaseHeld where another process follows the pipeline; transient errors too, at once.
+        """
+        report = Report()
+        for polled in self._session():
+            report += polled.report
+            if polled.caught_up:
+                break
+        return report
+
+    def _session(self) -> Iterator[Polled]:
+        """Hold the lease and poll; yields each settled poll, the first one with the load's report added."""
+        pipeline, clock = self.pipeline, self.pipeline.clock
+        record = register(pipeline)
+        lease = pipeline.store.acquire(record.name)
+        reader = pipeline.reader()
+        try:
+            attached = attach(pipeline, reader, lease, self.events)
+            if not attached.complete:
+                return
+            poller, loaded = self._poller(reader, lease, attached.record), attached.loaded
+            proved_at, put_off = clock.monotonic(), 0
+            while not clock.stopping():
+                started = clock.monotonic()
+                polled = poller.poll()
+                self.events.polled(polled, clock.monotonic() - started)
+                yield replace(polled, report=polled.report + loaded)
+                loaded = Report()
+                put_off = put_off + 1 if polled.deferred else 0
+                if put_off:
+                    clock.wait(backoff_seconds(put_off, random.random, polled.retry_after))
+                elif not polled.more:
+                    clock.wait(pipeline.limits.interval_seconds)
+                if clock.monotonic() - proved_at >= PROOF_SECONDS:
+                    prove_index(pipeline, attached.record)
+                    proved_at = clock.monotonic()
+        finally:
+            reader.close()
+            lease.release()
+
+    def _poller(self, reader: Reader, lease: Lease, record: IndexRecord) -> Poller:
+        pipeline = self.pipeline
+        delivery = pipeline.delivery(
+            reader.documents, record.name, lease, draw=Draw.AFTER_HYDRATION, recheck_created=False
+        )
+        return Poller(
+            reader.feeds,
+            reader.source,
+            delivery,
+            lease,
+            pipeline.clock,
+            self.clocks,
+            pipeline.limits.poll,
+            pipeline.budget,
+        )

@@ -1,0 +1,242 @@
+"""What the engine asks of the world; `syncer.adapters` answers with Postgres, Elasticsearch, a model, or memory.
+
+Whole-call failures are exceptions in the groups of `core.error`; what befalls a single row is a value. Unless it says
+otherwise, a method may be called again after it raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from syncer.core.change import Change, Hydration, Write
+from syncer.core.index import IndexIdentity, IndexRecord, Phase
+from syncer.core.key import Key
+from syncer.core.key_range import KeyRange
+from syncer.core.outcome import Outcome
+from syncer.core.position import Position
+from syncer.core.settlement import Checkpoint, Settlement
+from syncer.core.source_state import Observation, SourceIdentity
+
+
+class Clock(Protocol):
+    """Time, and waiting for it."""
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, and return early with True when the process is asked to stop."""
+
+    def stopping(self) -> bool:
+        """Tell whether the process is asked to stop."""
+
+
+class Source(Protocol):
+    """The source database as a whole. Raises SourceUnavailable."""
+
+    def identity(self) -> SourceIdentity:
+        """Return which server this is. Raises ConfigurationError for a standby."""
+
+    def observe(self) -> Observation:
+        """Return the clock and then the open transactions, in this order, in one statement."""
+
+
+class ChangeFeed(Protocol):
+    """A table that says which keys changed, in the order of their watermarks."""
+
+    @property
+    def name(self) -> str:
+        """The feed's name: its checkpoint's name too."""
+
+    @property
+    def watermark_zone(self) -> str | None:
+        """The zone of the watermark's writers, where the column itself has none."""
+
+    def read(self, start: Position, until: datetime, rows: int) -> Sequence[Change]:
+        """Return up to so many changes from `start`, none above `until`, ordered by watermark and key.
+
+        From a start without key: rows of that very watermark too. Raises SourceUnavailable, SchemaMismatch,
+        AccessDenied.
+        """
+
+
+class KeyFeed(Protocol):
+    """A finite set of keys, in the order of the database."""
+
+    def read(self, after: Key | None, through: Key | None, rows: int) -> Sequence[Key]:
+        """Return up to so many keys above `after` and not above `through`, in order; None: no bound.
+
+        Raises SourceUnavailable, SchemaMismatch, AccessDenied.
+        """
+
+    def divide(self, rows: int) -> Sequence[KeyRange]:
+        """Return adjoining ranges of about so many rows that cover every key there is and will be, in order."""
+
+
+class Documents(Protocol):
+    """Hydration."""
+
+    def hydrate(self, keys: Sequence[Key]) -> Hydration:
+        """Return what the keys are now: one autocommit statement on the primary, of which no snapshot outlives the
+        call.
+
+        Raises SourceUnavailable, SchemaMismatch, AccessDenied: a read error is never an absence.
+        """
+
+
+class Embedder(Protocol):
+    """A model that turns texts into vectors. Safe to call from several threads."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Model, revision, backend and quantisation: vectors of another fingerprint are not comparable."""
+
+    @property
+    def dims(self) -> int:
+        """The length of a vector."""
+
+    def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
+        """Return a vector for each text, in order: float32, little-endian. Raises EmbedderUnavailable."""
+
+
+class VectorCache(Protocol):
+    """Vectors by model fingerprint and SHA-256 of the text. Losing an entry costs an embedding, no more."""
+
+    def get(self, fingerprint: str, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return the vectors that are there, by digest."""
+
+    def put(self, fingerprint: str, vectors: Mapping[bytes, bytes]) -> None:
+        """Store vectors by digest. Idempotent."""
+
+
+class Sink(Protocol):
+    """Where documents are written. Safe to call from several threads."""
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Send one write per key, and return their outcomes in order.
+
+        Writes carry versions (`external_gte`): an older one never replaces a newer one. When it raises, some of the
+        writes may have been applied, and may still be: they are hydrated and numbered again, never sent again as they
+        are. Raises SinkUnavailable, IndexMissing, AccessDenied.
+        """
+
+
+class Numbers(Protocol):
+    """The one sequence that versions are drawn from."""
+
+    def draw(self) -> int:
+        """Return a number higher than all that were drawn before, by anybody. Raises StateUnavailable or LeaseLost."""
+
+    def raise_above(self, version: int) -> None:
+        """See to it that every later number is above `version`; never lowers. Raises like `draw`."""
+
+
+class Lease(Numbers, Protocol):
+    """The right to poll into one index, held by a session; its numbers are the poller's."""
+
+    @property
+    def epoch(self) -> int:
+        """Counts the holders."""
+
+    def checkpoints(self) -> Mapping[str, Checkpoint]:
+        """Return the committed checkpoints by feed. Raises LeaseLost."""
+
+    def commit(self, settlement: Settlement) -> int:
+        """Make it durable in one transaction, fenced by the epoch; return the open dead letters. Raises LeaseLost."""
+
+    def update(
+        self,
+        *,
+        phase: Phase | None = None,
+        fingerprint: Mapping[str, str] | None = None,
+        identity: IndexIdentity | None = None,
+        source: SourceIdentity | None = None,
+        verify_needed: str | None = None,
+    ) -> None:
+        """Change the index's record, what is not None of it, fenced by the epoch. Raises LeaseLost."""
+
+    def release(self) -> None:
+        """Give the lease up. Never raises: a session that is gone has given it up already."""
+
+
+class BackfillProgress(Protocol):
+    """What remains of an index's backfill, held by a session: a process whose session is gone cannot change it.
+
+    Raises LeaseLost. Safe to call from several threads.
+    """
+
+    def ranges(self) -> Sequence[KeyRange]:
+        """Return the ranges of an unfinished backfill with what is settled of them; none: there is no such backfill."""
+
+    def plan(self, ranges: Sequence[KeyRange]) -> None:
+        """Begin a backfill, in place of an unfinished one."""
+
+    def advance(self, range_: KeyRange, settlement: Settlement) -> int:
+        """Store how far a range is, and dead letters, in one transaction; return the open dead letters."""
+
+    def finish(self) -> None:
+        """Forget the ranges: the backfill is complete."""
+
+    def release(self) -> None:
+        """Let others go on with it. Never raises."""
+
+
+class StateStore(Numbers, Protocol):
+    """Everything syncer must remember. Raises StateUnavailable."""
+
+    def index(self, pipeline: str) -> IndexRecord | None:
+        """Return the record of the index that the pipeline's daemon follows, if any."""
+
+    def register(self, record: IndexRecord) -> IndexRecord:
+        """Store a new record, unless the pipeline has one, and return the one that is there. Safe when raced."""
+
+    def forget(self, index: str) -> None:
+        """Delete an index's record and all that hangs on it. Idempotent."""
+
+    def acquire(self, index: str) -> Lease:
+        """Take the lease of an index and begin its next epoch. Raises LeaseHeld."""
+
+    def backfill(self, index: str) -> BackfillProgress:
+        """Take hold of an index's backfill, which only one process may run at a time. Raises LeaseHeld."""
+
+    def record(self, index: str, settlement: Settlement) -> int:
+        """Store dead letters, and close them, for those who hold no lease; checkpoints must be empty.
+
+        Returns the open dead letters.
+        """
+
+    def mark_verify_needed(self, index: str, reason: str) -> None:
+        """Say that the index should be compared with the source. Idempotent."""
+
+
+class Indices(Protocol):
+    """Physical indices and aliases. Raises SinkUnavailable, AccessDenied."""
+
+    def create(self, name: str, meta: Mapping[str, object]) -> None:
+        """Create a physical index for loading, with its write alias and `_meta.syncer`.
+
+        Does nothing where one of this name is there with the same meta. Raises ConfigurationError where Elasticsearch
+        refuses the mapping, or another index of that name is in the way.
+        """
+
+    def identity(self, name: str) -> IndexIdentity:
+        """Return what the index is. Raises IndexMissing where it or its write alias is gone, and FatalError where
+        `translog.durability` is no longer `request`: acknowledged would not mean durable."""
+
+    def publish(self, name: str, alias: str) -> None:
+        """Restore the settings that loading left out, and point the alias to this index alone, atomically. Idempotent.
+
+        Raises ConfigurationError where an index itself is called like the alias, or the alias belongs to something
+        else.
+        """
+
+    def delete(self, name: str) -> None:
+        """Delete a physical index. Idempotent."""
+
+    def refresh(self, name: str) -> None:
+        """Make all writes so far searchable."""
