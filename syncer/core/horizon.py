@@ -33,6 +33,8 @@ class Scan:
     start: Position
     #: The source's clock when the poll listed the open transactions, less the margin.
     t: datetime
+    #: Nothing above it is read, so that the poll of a table that changes as it is read ends.
+    until: datetime
     #: By transaction: no row of it is stamped below.
     low: Mapping[str, datetime]
 
@@ -88,4 +90,5 @@ class Horizon:
             name: known[name] if name in known else min(listed, earlier(since, margin) if since else listed)
             for name, since in open_since.items()
         }
-        return Scan(start, t, lows)
+        # The slip again: what was stamped just before the clock was set back, and not read yet, now lies in the future.
+        return Scan(start, t, t + 2 * margin + slip, lows)

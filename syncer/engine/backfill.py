@@ -100,8 +100,8 @@ class _Tally:
 @dataclass(frozen=True, slots=True)
 class _RangeBatch:
     keys: Sequence[Key]
-    #: Keys that an earlier process had under way: they say nothing about the position.
-    again: bool = False
+    #: With them, the range is delivered up to here. None: keys that an earlier process had under way.
+    through: Key | None
 
 
 class _RangeRun:
@@ -143,12 +143,9 @@ class _RangeRun:
             for key, (outcome, version) in final.items():
                 self._ledger.note(key, outcome, version, self._pipeline.clock.now())
             self._under_way.popleft()
-            if not batch.again:
-                self._part = replace(
-                    self._part,
-                    position=batch.keys[-1],
-                    settled_rows=self._part.settled_rows + len(batch.keys),
-                )
+            settled_rows = self._part.settled_rows + len(batch.keys)
+            position = batch.through if batch.through is not None else self._part.position
+            self._part = replace(self._part, position=position, settled_rows=settled_rows)
             self._tally.note(self._part)
         self._part = replace(self._part, done=self._exhausted)
         self._advance()
@@ -156,17 +153,19 @@ class _RangeRun:
 
     def _batches(self) -> Iterator[_RangeBatch]:
         rows = self._pipeline.limits.poll.batch_rows
-        left = list(self._part.in_flight)
+        again = list(self._part.in_flight)
         position = self._part.resume_after
-        for start in range(0, len(left), rows):
-            yield self._sending(_RangeBatch(left[start : start + rows], again=True))
+        for start in range(0, len(again), rows):
+            yield self._sending(_RangeBatch(again[start : start + rows], None))
+        met = set(again)
         while not self._pipeline.clock.stopping():
             keys = self._reader.keys.read(position, self._part.through, rows)
             if not keys:
                 self._exhausted = True
                 return
             position = keys[-1]
-            yield self._sending(_RangeBatch(keys))
+            if fresh := [key for key in keys if key not in met]:
+                yield self._sending(_RangeBatch(fresh, position))
 
     def _sending(self, batch: _RangeBatch) -> _RangeBatch:
         self._under_way.append(batch.keys)

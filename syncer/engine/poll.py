@@ -161,7 +161,7 @@ class Poller:
             for name, local in seen.items()
         }
         progress = _Progress()
-        for batch, delivered in self._delivery.run(self._batches(scans, seen, progress)):
+        for batch, delivered in self._delivery.run(self._batches(scans, progress)):
             progress.report += delivered.report
             if delivered.overtaken:
                 self._lease.update(verify_needed="a version above the state's sequence was found in the index")
@@ -172,12 +172,10 @@ class Poller:
             self._clocks.settled(name, local.clock, before)
         return Polled(progress.report, bool(progress.reached), len(self._deferred), progress.retry_after)
 
-    def _batches(
-        self, scans: Mapping[str, Scan], seen: Mapping[str, Observation], progress: _Progress
-    ) -> Iterator[_PollBatch]:
+    def _batches(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_PollBatch]:
         """Read the feeds, and join what they name into batches in which each key is once."""
         pending: dict[Key, list[_Origin]] = {}
-        for origin in self._origins(scans, seen, progress):
+        for origin in self._origins(scans, progress):
             if len(pending) >= self._limits.batch_rows and origin.change.key not in pending:
                 yield _PollBatch(pending)
                 pending = {}
@@ -185,21 +183,18 @@ class Poller:
         if pending:
             yield _PollBatch(pending)
 
-    def _origins(
-        self, scans: Mapping[str, Scan], seen: Mapping[str, Observation], progress: _Progress
-    ) -> Iterator[_Origin]:
+    def _origins(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_Origin]:
         for (feed_name, _), change in self._deferred.items():
             yield _Origin(feed_name, change)
         for feed in self._feeds:
-            until = seen[feed.name].clock + self._limits.margin
-            for change in self._changes(feed, scans[feed.name].start, until, progress):
+            for change in self._changes(feed, scans[feed.name], progress):
                 if not self._window.holds(feed.name, change):
                     yield _Origin(feed.name, change)
 
-    def _changes(self, feed: ChangeFeed, start: Position, until: datetime, progress: _Progress) -> Iterator[Change]:
-        position = start
+    def _changes(self, feed: ChangeFeed, scan: Scan, progress: _Progress) -> Iterator[Change]:
+        position = scan.start
         for _ in range(self._limits.pages):
-            page = feed.read(position, until, self._limits.batch_rows)
+            page = feed.read(position, scan.until, self._limits.batch_rows)
             yield from page
             if len(page) < self._limits.batch_rows:
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 
 from syncer.core.error import LeaseHeld, LeaseLost, TransientError
@@ -40,7 +40,7 @@ class Worker:
         clock, attempt = self.pipeline.clock, 0
         while not clock.stopping():
             try:
-                for _ in self._session():
+                for _ in self.session():
                     attempt = 0
             except LeaseHeld as held:
                 self.events.standing_by(held)
@@ -58,14 +58,17 @@ class Worker:
         Raises LeaseHeld where another process follows the pipeline; transient errors too, at once.
         """
         report = Report()
-        for polled in self._session():
+        for polled in self.session():
             report += polled.report
             if polled.caught_up:
                 break
         return report
 
-    def _session(self) -> Iterator[Polled]:
-        """Hold the lease and poll; yields each settled poll, the first one with the load's report added."""
+    def session(self) -> Generator[Polled, None, None]:
+        """Hold the lease and poll; yields each settled poll, the first one with the load's report added.
+
+        Closing it gives the lease back. Any error ends it: whoever goes on begins another one.
+        """
         pipeline, clock = self.pipeline, self.pipeline.clock
         record = register(pipeline)
         lease = pipeline.store.acquire(record.name)

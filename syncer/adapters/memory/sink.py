@@ -1,0 +1,97 @@
+"""An index in memory that keeps to the rules of external versions, and can misbehave on request."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from syncer.core.change import Document, Write
+from syncer.core.error import IndexMissing
+from syncer.core.index import IndexIdentity
+from syncer.core.key import Key
+from syncer.core.outcome import Applied, Outcome, Stale
+
+
+class MemoryIndex:
+    """Documents by key with their versions; a removed one leaves its version behind until the shard restarts."""
+
+    def __init__(self, identity: IndexIdentity) -> None:
+        self.identity = identity
+        self.published = False
+        self._lock = threading.Lock()
+        self._found: dict[Key, tuple[int, Document | None]] = {}
+
+    def apply(self, write: Write) -> Outcome:
+        """Write, unless a higher version is there (`external_gte`)."""
+        with self._lock:
+            version, there = self._found.get(write.key, (-1, None))
+            if version > write.version:
+                return Stale(version)
+            document = write if isinstance(write, Document) else None
+            self._found[write.key] = (write.version, document)
+            return Applied(created=there is None and document is not None)
+
+    def restart(self) -> None:
+        """Forget the versions of removed documents, as Elasticsearch does when a shard restarts."""
+        with self._lock:
+            self._found = {key: found for key, found in self._found.items() if found[1] is not None}
+
+    def documents(self) -> dict[Key, dict[str, Any]]:
+        """Return what a search would find."""
+        with self._lock:
+            return {key: json.loads(d.draft.body) for key, (_, d) in self._found.items() if d is not None}
+
+    def vectors(self) -> dict[Key, Mapping[str, bytes]]:
+        """Return the vectors of all documents."""
+        with self._lock:
+            return {key: d.vectors for key, (_, d) in self._found.items() if d is not None}
+
+    def version(self, key: Key) -> int | None:
+        """Return the version of a document that is there."""
+        with self._lock:
+            version, document = self._found.get(key, (0, None))
+            return version if document is not None else None
+
+
+class MemorySink:
+    """Implements `Sink` on an index. `answer` may return an outcome in place of the write, or raise."""
+
+    def __init__(self, index: MemoryIndex, answer: Callable[[Write], Outcome | None] = lambda _write: None) -> None:
+        self._index = index
+        self._answer = answer
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        return [self._answer(write) or self._index.apply(write) for write in writes]
+
+
+class MemoryIndices:
+    """Implements `Indices`."""
+
+    def __init__(self) -> None:
+        self.indices: dict[str, MemoryIndex] = {}
+        self.aliases: dict[str, str] = {}
+        self.meta: dict[str, Mapping[str, object]] = {}
+        self._created = 0
+
+    def create(self, name: str, meta: Mapping[str, object]) -> None:
+        if name not in self.indices:
+            self.meta[name] = meta
+            self._created += 1
+            self.indices[name] = MemoryIndex(IndexIdentity(f"uuid-{self._created}", {"0": f"h{self._created}"}))
+
+    def identity(self, name: str) -> IndexIdentity:
+        if name not in self.indices:
+            raise IndexMissing(f"index {name} is missing")
+        return self.indices[name].identity
+
+    def publish(self, name: str, alias: str) -> None:
+        self.indices[name].published = True
+        self.aliases[alias] = name
+
+    def delete(self, name: str) -> None:
+        self.indices.pop(name, None)
+
+    def refresh(self, name: str) -> None:
+        """Do nothing: what is written is found at once."""

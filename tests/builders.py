@@ -1,0 +1,174 @@
+"""A whole pipeline in memory, each part of which a test may replace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from syncer.adapters.memory.clock import MemoryClock
+from syncer.adapters.memory.embedder import MemoryEmbedder
+from syncer.adapters.memory.sink import MemoryIndex, MemoryIndices, MemorySink
+from syncer.adapters.memory.source import (
+    MemoryChangeFeed,
+    MemoryDocuments,
+    MemoryKeyFeed,
+    MemorySource,
+    MemoryTable,
+)
+from syncer.adapters.memory.state import MemoryStateStore
+from syncer.adapters.memory.vector_cache import MemoryVectorCache
+from syncer.core.change import Write
+from syncer.core.error import SyncerError
+from syncer.core.index import IndexRecord
+from syncer.core.key import Key
+from syncer.core.outcome import Outcome
+from syncer.core.settlement import Checkpoint, DeadLetter
+from syncer.engine.embed import Embedding
+from syncer.engine.pipeline import Limits, Pipeline, Reader
+from syncer.engine.poll import Polled, PollLimits
+from syncer.engine.worker import Worker
+
+
+@dataclass
+class RecordedEvents:
+    """Implements `Events` by remembering."""
+
+    polls: list[Polled] = field(default_factory=list)
+    loads: list[tuple[int, int]] = field(default_factory=list)
+    trouble: list[SyncerError] = field(default_factory=list)
+    on_poll: Callable[[], None] = lambda: None
+
+    def attached(self, record: IndexRecord) -> None:
+        """Not remembered."""
+
+    def loading(self, settled: int, total: int) -> None:
+        self.loads.append((settled, total))
+
+    def loaded(self, record: IndexRecord) -> None:
+        """Not remembered."""
+
+    def polled(self, polled: Polled, seconds: float) -> None:
+        self.polls.append(polled)
+        self.on_poll()
+
+    def standing_by(self, error: SyncerError) -> None:
+        self.trouble.append(error)
+
+    def backing_off(self, error: SyncerError, attempt: int, seconds: float) -> None:
+        self.trouble.append(error)
+
+
+@dataclass
+class World:
+    """A table, an index, and the pipeline between them."""
+
+    clock: MemoryClock
+    table: MemoryTable
+    store: MemoryStateStore
+    indices: MemoryIndices
+    embedder: MemoryEmbedder
+    pipeline: Pipeline
+    events: RecordedEvents
+    #: What the index answers to a write in place of applying it.
+    answers: dict[Key, Outcome] = field(default_factory=dict)
+    #: Raised by every write while it is set.
+    outage: SyncerError | None = None
+    #: Every write that reached the index.
+    written: list[Write] = field(default_factory=list)
+
+    @property
+    def index(self) -> MemoryIndex:
+        return next(iter(self.indices.indices.values()))
+
+    @property
+    def record(self) -> IndexRecord:
+        record = self.store.index(self.pipeline.name)
+        assert record is not None
+        return record
+
+    def worker(self) -> Worker:
+        return Worker(self.pipeline, self.events)
+
+    def checkpoint(self) -> Checkpoint:
+        lease = self.store.acquire(self.record.name)
+        try:
+            return lease.checkpoints()[self.table.name]
+        finally:
+            lease.release()
+
+    def dead_letters(self) -> list[DeadLetter]:
+        return list(self.store.dead_letters(self.record.name, 1000, 0))
+
+    def equal(self) -> bool:
+        """Tell whether the index holds what the table does."""
+        return self.index.documents() == self.table.documents()
+
+    @contextmanager
+    def following(self) -> Iterator[Callable[[], Polled]]:
+        """Hold the lease; each call polls once and then lets a second pass."""
+        with closing(self.worker().session()) as session:
+            yield lambda: next(session)
+
+
+def a_world(
+    *,
+    batch_rows: int = 10,
+    pages: int = 20,
+    window_entries: int = 1000,
+    deferred_keys: int = 100,
+    rejections: int = 100,
+    range_rows: int = 30,
+    embedding: bool = False,
+    watermark_zone: str | None = None,
+    **replacements: Any,
+) -> World:
+    """Build a world; `replacements` are fields of the pipeline."""
+    clock = MemoryClock()
+    table = MemoryTable(clock)
+    store = MemoryStateStore()
+    indices = MemoryIndices()
+    embedder = MemoryEmbedder()
+    world: World
+
+    def reader() -> Reader:
+        feed = MemoryChangeFeed(table, watermark_zone)
+        return Reader(MemorySource(table), [feed], MemoryKeyFeed(table), MemoryDocuments(table), lambda: None)
+
+    def sink(index: str) -> MemorySink:
+        def answer(write: Write) -> Outcome | None:
+            if world.outage:
+                raise world.outage
+            world.written.append(write)
+            return world.answers.get(write.key)
+
+        return MemorySink(indices.indices[index], answer)
+
+    pipeline = Pipeline(
+        name="items",
+        alias="items",
+        fingerprint={"mapping": "m1", "hydration": "h1"},
+        reader=reader,
+        embedding=Embedding(embedder, MemoryVectorCache()) if embedding else None,
+        sink=sink,
+        indices=indices,
+        store=store,
+        clock=clock,
+        executor=ThreadPoolExecutor(4),
+        limits=Limits(
+            poll=PollLimits(
+                batch_rows=batch_rows,
+                margin=timedelta(seconds=2),
+                pages=pages,
+                window_entries=window_entries,
+                deferred_keys=deferred_keys,
+            ),
+            rejections=rejections,
+            range_rows=range_rows,
+        ),
+    )
+    world = World(clock, table, store, indices, embedder, replace(pipeline, **replacements), RecordedEvents())
+    return world

@@ -1,0 +1,114 @@
+"""Loading, delivering every row again, and some of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncer.adapters.memory.source import MemoryDocuments, MemoryKeyFeed
+from syncer.core.error import SinkUnavailable, TooManyRejections
+from syncer.core.outcome import Deferred, Rejected
+from syncer.engine.backfill import Backfilled, backfill
+from syncer.engine.resync import resync
+from tests.builders import World, a_world
+
+
+def run(world: World, *, restart: bool = False, workers: int = 1) -> Backfilled:
+    progress = world.store.backfill(world.record.name)
+    try:
+        return backfill(world.pipeline, world.record.name, progress, restart=restart, workers=workers)
+    finally:
+        progress.release()
+
+
+def filled(rows: int) -> World:
+    world = a_world()
+    world.worker().run_once()
+    for i in range(rows):
+        world.table.put((f"{i:04}",), n=i)
+    return world
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_row_is_delivered_once(workers: int) -> None:
+    """Whatever the number of workers, and whatever its watermark is."""
+    world = filled(100)
+    report = run(world, workers=workers).report
+    assert (report.read, report.applied) == (100, 100)
+    assert world.equal()
+
+
+def test_a_backfill_that_failed_goes_on_where_it_was() -> None:
+    """Ranges that were done are not read again; `restart` begins anew."""
+    world = filled(100)
+    world.answers = {(f"{i:04}",): Deferred("busy") for i in range(65, 75)}
+    with pytest.raises(SinkUnavailable):
+        run(world)
+    world.answers = {}
+    world.written.clear()
+    again = run(world)
+    assert again.resumed
+    assert 25 <= again.report.read <= 60
+    assert world.equal()
+    assert not run(world).resumed
+
+
+def test_keys_that_were_under_way_when_it_died_are_looked_at_again_even_if_they_are_gone() -> None:
+    """† No range read would meet a row that was deleted since, and the write may have revived it."""
+    world = filled(100)
+    world.outage = SinkUnavailable("died here")
+    with pytest.raises(SinkUnavailable):
+        run(world)
+    world.outage = None
+    world.table.delete(("0003",))
+    world.written.clear()
+    run(world)
+    assert ("0003",) in {write.key for write in world.written}
+    assert world.equal()
+
+
+def test_progress_is_told_in_rows_settled_of_rows_in_all() -> None:
+    """For a bar with a remaining time."""
+    world = a_world()
+    for i in range(100):
+        world.table.put((f"{i:04}",), n=i)
+    world.worker().run_once()
+    assert world.events.loads[0] == (0, 100)
+    assert world.events.loads[-1] == (100, 100)
+    assert world.events.loads == sorted(world.events.loads)
+
+
+def test_a_rejected_row_is_kept_as_a_dead_letter_and_the_rest_goes_on() -> None:
+    """One bad row among a hundred."""
+    world = filled(100)
+    world.answers = {("0050",): Rejected("bad", "value")}
+    report = run(world).report
+    assert (report.applied, report.rejected) == (99, 1)
+    assert [letter.key for letter in world.dead_letters()] == [("0050",)]
+
+
+def test_too_many_rejections_stop_a_backfill() -> None:
+    """A broken mapping must not bury a table."""
+    world = filled(200)
+    world.answers = {(f"{i:04}",): Rejected("bad", "value") for i in range(200)}
+    with pytest.raises(TooManyRejections):
+        run(world)
+
+
+def test_a_resync_delivers_the_given_keys_and_removes_those_that_are_gone() -> None:
+    """Hydration decides; a key that is not in the table has no document."""
+    world = filled(20)
+    run(world)
+    world.table.delete(("0003",))
+    assert not world.equal()
+    feed = MemoryKeyFeed(world.table, [("0003",), ("0004",)])
+    report = resync(world.pipeline, MemoryDocuments(world.table), world.record.name, feed)
+    assert report.read == 2
+    assert world.equal()
+
+
+def test_a_stop_during_a_backfill_keeps_what_is_settled() -> None:
+    """SIGTERM ends it between batches; it is not complete, and the next one resumes."""
+    world = filled(100)
+    world.clock.stop()
+    done = run(world)
+    assert not done.complete
