@@ -17,7 +17,7 @@ from syncer.core.key_range import KeyRange
 from syncer.core.outcome import Outcome
 from syncer.core.position import Position
 from syncer.core.settlement import Checkpoint, Settlement
-from syncer.core.source_state import Observation, SourceIdentity
+from syncer.core.source_state import Blocker, Observation, SourceIdentity
 
 
 class Clock(Protocol):
@@ -44,6 +44,9 @@ class Source(Protocol):
 
     def observe(self) -> Observation:
         """Return the clock and then the open transactions, in this order, in one statement."""
+
+    def blockers(self) -> Sequence[Blocker]:
+        """Return a few of the open transactions, oldest first, for people to see who holds the horizon."""
 
 
 class ChangeFeed(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +27,7 @@ from syncer.core.index import IndexRecord
 from syncer.core.key import Key
 from syncer.core.outcome import Outcome
 from syncer.core.settlement import Checkpoint, DeadLetter
+from syncer.core.source_state import Blocker
 from syncer.engine.embed import Embedding
 from syncer.engine.pipeline import Limits, Pipeline, Reader
 from syncer.engine.poll import Polled, PollLimits
@@ -40,6 +41,7 @@ class RecordedEvents:
     polls: list[Polled] = field(default_factory=list)
     loads: list[tuple[int, int]] = field(default_factory=list)
     trouble: list[SyncerError] = field(default_factory=list)
+    blocked: list[tuple[float, Sequence[Blocker]]] = field(default_factory=list)
     on_poll: Callable[[], None] = lambda: None
 
     def attached(self, record: IndexRecord) -> None:
@@ -54,6 +56,9 @@ class RecordedEvents:
     def polled(self, polled: Polled, seconds: float) -> None:
         self.polls.append(polled)
         self.on_poll()
+
+    def held_back(self, seconds: float, blockers: Sequence[Blocker]) -> None:
+        self.blocked.append((seconds, blockers))
 
     def standing_by(self, error: SyncerError) -> None:
         self.trouble.append(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from syncer.core.key import Key
@@ -31,6 +31,11 @@ class DeadLetter:
     reason: str
     at: datetime
     attempts: int = 1
+
+    def again(self, later: DeadLetter) -> DeadLetter:
+        """Return what both say of one key: the reason of the higher number, the time of the later attempt."""
+        newer = later if later.version >= self.version else self
+        return replace(newer, at=later.at, attempts=self.attempts + later.attempts)
 
 
 @dataclass(frozen=True, slots=True)

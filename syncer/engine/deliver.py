@@ -18,7 +18,7 @@ Why numbers come from one place and in this order (design: every write carries a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from enum import Enum
@@ -58,8 +58,6 @@ class Delivered:
     outcomes: Mapping[Key, Outcome]
     version: int
     report: Report
-    #: A version above all that were drawn was found in the index; the sequence has been raised.
-    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +94,14 @@ class Delivery:
         executor: Executor,
         flights: int,
         recheck_created: bool,
+        on_overtaken: Callable[[], None],
     ) -> None:
         """recheck_created: hydrate a key once more whose write created a document, and remove it if gone. Elasticsearch
         forgets the versions of deleted documents when a shard restarts, so that an old write could revive one. Needed
-        by all but the poller, and not while an index is first loaded."""
+        by all but the poller, and not while an index is first loaded.
+
+        on_overtaken: called when the index holds a version that nobody can have drawn: it should be verified.
+        """
         self._documents = documents
         self._embedding = embedding
         self._sink = sink
@@ -108,6 +110,7 @@ class Delivery:
         self._executor = executor
         self._flights = flights
         self._recheck_created = recheck_created
+        self._on_overtaken = on_overtaken
 
     def run(self, batches: Iterable[B]) -> Iterator[tuple[B, Delivered]]:
         """Yield each batch with its outcomes, in order, while later ones are on their way.
@@ -173,11 +176,12 @@ class Delivery:
         outcomes = flight.refused | written.outcomes
         overtaken = self._overtaken(outcomes)
         if overtaken:
+            self._on_overtaken()
             outcomes |= self.deliver(overtaken).outcomes
         if self._recheck_created:
             created = [key for key, outcome in outcomes.items() if outcome == Applied(created=True)]
             outcomes |= self._remove_revived(created)
-        return Delivered(outcomes, flight.version, _report(outcomes, written.vectors), bool(overtaken))
+        return Delivered(outcomes, flight.version, _report(outcomes, written.vectors))
 
     def _overtaken(self, outcomes: Mapping[Key, Outcome]) -> list[Key]:
         """Return the keys whose document has a version that nobody can have drawn, after raising the sequence above it.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from syncer.core.error import SyncerError
 from syncer.core.index import IndexRecord
+from syncer.core.source_state import Blocker
 from syncer.engine.poll import Polled
 
 
@@ -23,6 +25,9 @@ class Events(Protocol):
 
     def polled(self, polled: Polled, seconds: float) -> None:
         """A poll has settled."""
+
+    def held_back(self, seconds: float, blockers: Sequence[Blocker]) -> None:
+        """Open transactions have kept the checkpoint so far behind the clock; told once a minute while it lasts."""
 
     def standing_by(self, error: SyncerError) -> None:
         """Another process holds the lease."""

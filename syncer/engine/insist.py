@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 from syncer.core.error import SinkUnavailable
 from syncer.core.key import Key
@@ -36,3 +37,4 @@ def insist(delivery: Delivery, delivered: Delivered, clock: Clock) -> tuple[Mapp
         if attempt > ATTEMPTS_MAX or clock.wait(backoff_seconds(attempt, random.random, asked)):
             raise SinkUnavailable(f"Elasticsearch puts off {len(waiting)} documents: {last.reason}")
         delivered = delivery.deliver(list(waiting))
+        delivered = replace(delivered, report=replace(delivered.report, read=0))

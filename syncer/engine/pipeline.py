@@ -86,4 +86,9 @@ class Pipeline:
             executor=self.executor,
             flights=self.limits.flights,
             recheck_created=recheck_created,
+            on_overtaken=lambda: self.store.mark_verify_needed(
+                index,
+                "a version above all that were drawn was found in the index: the state went back, or somebody "
+                "else writes to it",
+            ),
         )

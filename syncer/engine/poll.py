@@ -55,6 +55,8 @@ class Polled:
     more: bool = False
     #: Keys that are put off and join the next poll.
     deferred: int = 0
+    #: How far open transactions keep the checkpoint behind the clock, beyond the margin.
+    held_back: timedelta = timedelta()
     #: The longest that the other side asked to be left alone, in seconds.
     retry_after: float | None = None
 
@@ -163,14 +165,13 @@ class Poller:
         progress = _Progress()
         for batch, delivered in self._delivery.run(self._batches(scans, progress)):
             progress.report += delivered.report
-            if delivered.overtaken:
-                self._lease.update(verify_needed="a version above the state's sequence was found in the index")
             for key, outcome in delivered.outcomes.items():
                 self._note(key, batch.origins[key], outcome, delivered.version, progress)
         self._settle(scans, seen, progress)
         for name, local in seen.items():
             self._clocks.settled(name, local.clock, before)
-        return Polled(progress.report, bool(progress.reached), len(self._deferred), progress.retry_after)
+        held_back = max((scan.t - scan.checkpoint().watermark for scan in scans.values()), default=timedelta())
+        return Polled(progress.report, bool(progress.reached), len(self._deferred), held_back, progress.retry_after)
 
     def _batches(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_PollBatch]:
         """Read the feeds, and join what they name into batches in which each key is once."""

@@ -19,6 +19,8 @@ from syncer.ports import Lease
 
 #: How often a standby asks for the lease.
 STANDBY_SECONDS = 2.0
+#: From when on it is told who holds the checkpoint back, and how often then.
+HELD_BACK_SECONDS = 60.0
 #: How often the index is compared with the one that the checkpoint was made for.
 PROOF_SECONDS = 60.0
 
@@ -78,7 +80,8 @@ class Worker:
             if not attached.complete:
                 return
             poller, loaded = self._poller(reader, lease, attached.record), attached.loaded
-            proved_at, put_off = clock.monotonic(), 0
+            proved_at = told_at = clock.monotonic()
+            put_off = 0
             while not clock.stopping():
                 started = clock.monotonic()
                 polled = poller.poll()
@@ -90,6 +93,10 @@ class Worker:
                     clock.wait(backoff_seconds(put_off, random.random, polled.retry_after))
                 elif not polled.more:
                     clock.wait(pipeline.limits.interval_seconds)
+                held_back = polled.held_back.total_seconds()
+                if held_back > HELD_BACK_SECONDS and clock.monotonic() - told_at >= HELD_BACK_SECONDS:
+                    self.events.held_back(held_back, reader.source.blockers())
+                    told_at = clock.monotonic()
                 if clock.monotonic() - proved_at >= PROOF_SECONDS:
                     prove_index(pipeline, attached.record)
                     proved_at = clock.monotonic()

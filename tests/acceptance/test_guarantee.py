@@ -14,7 +14,7 @@ from tests.acceptance.installation import Installation, eventually
 from tests.conftest import Elastic
 from tests.services.postgres import PostgresServer
 
-ROWS = "INSERT INTO public.item (id, title, amount) SELECT i, 'title ' || i, i / 7.0 FROM generate_series(%s, %s) i"
+ROWS = "INSERT INTO public.item (id, title, amount) SELECT i, 'title ' || i, round(i / 7.0, 3) FROM generate_series(%s::bigint, %s::bigint) i"
 LIVE = "SELECT * FROM public.item WHERE deleted_at IS NULL"
 
 
@@ -139,7 +139,7 @@ def test_watermarks_that_polling_cannot_reach_are_reported_and_delivered_by_back
     installation.succeed("run", "--once")
     assert installation.indexed().keys() == {"4"}
     [status] = installation.json("status")["pipelines"]
-    assert status["unreachable"] == {"null": 1, "infinite": 1, "future": 1}
+    assert status["unreachable"] == {"missing": 1, "infinite": 1, "future": 1}
     found = installation.json("check", exit_code=1)
     text = str(found)
     assert "infinit" in text
@@ -154,6 +154,8 @@ def test_elasticsearch_going_away_during_a_run_is_survived(
     installation: Installation, elastic: Elastic, how: str
 ) -> None:
     """The process backs off and catches up; it is not restarted."""
+    if how == "kill" and not elastic.real:
+        pytest.skip("the embedded engine forgets whole indices when it is killed")
     installation.sql(ROWS, 1, 500)
     with installation.running("run") as daemon:
         daemon.wait_for("loaded")

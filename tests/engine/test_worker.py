@@ -173,3 +173,18 @@ def test_a_transient_error_ends_run_once() -> None:
     world.table.put(("1",), n=1)
     with pytest.raises(SourceUnavailable):
         world.worker().run_once()
+
+
+def test_who_holds_the_checkpoint_back_is_told_once_a_minute() -> None:
+    """A transaction left open for minutes costs nothing but is worth a word."""
+    world = a_world()
+    with world.following() as poll:
+        poll()
+        world.table.begin()
+        for _ in range(180):
+            world.clock.advance(1)
+            poll()
+    assert 2 <= len(world.events.blocked) <= 6
+    seconds, [blocker] = world.events.blocked[0]
+    assert seconds > 60
+    assert blocker.since is not None

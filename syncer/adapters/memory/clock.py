@@ -25,7 +25,7 @@ class MemoryClock:
 
     def wait(self, seconds: float) -> bool:
         if not self._stopping:
-            self.advance(seconds)
+            self.advance(max(seconds, 0.0))
         return self._stopping
 
     def stopping(self) -> bool:

@@ -14,7 +14,7 @@ from syncer.core.change import Change, Draft, Hydration
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
 from syncer.core.position import Position
-from syncer.core.source_state import Observation, SourceIdentity
+from syncer.core.source_state import Blocker, Observation, SourceIdentity
 from syncer.ports import Clock
 
 
@@ -121,6 +121,9 @@ class MemorySource:
 
     def observe(self) -> Observation:
         return Observation(self._table.clock.now().astimezone(UTC), self._table.open_since())
+
+    def blockers(self) -> Sequence[Blocker]:
+        return [Blocker(None, name, "open", since) for name, since in self._table.open_since().items()]
 
 
 class MemoryChangeFeed:

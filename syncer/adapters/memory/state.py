@@ -29,10 +29,7 @@ class _Entry:
     def settle(self, settlement: Settlement) -> int:
         for letter in settlement.dead_letters:
             known = self.dead_letters.get(letter.key)
-            if known is not None:
-                newer = letter if letter.version >= known.version else known
-                letter = replace(newer, at=letter.at, attempts=known.attempts + letter.attempts)
-            self.dead_letters[letter.key] = letter
+            self.dead_letters[letter.key] = known.again(letter) if known else letter
         for key, version in settlement.settled.items():
             if key in self.dead_letters and self.dead_letters[key].version < version:
                 del self.dead_letters[key]

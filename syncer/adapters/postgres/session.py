@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from syncer.core.error import (
@@ -30,6 +30,8 @@ _CONNECT_ARGS = {
     "tcp_user_timeout": 10_000,
     # Statements of one shape differ only in values: prepare them at their second use.
     "prepare_threshold": 2,
+    # Not PGCLIENTENCODING's, nor the role's: keys are any text.
+    "client_encoding": "utf8",
 }
 
 #: What a row looks like as text must not depend on who asks: the hash of a document is made of it.
@@ -49,6 +51,10 @@ SOURCE_SETTINGS: Mapping[str, str] = {
     "row_security": "off",
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "on",
+    # Constants in statements are written for it.
+    "standard_conforming_strings": "on",
+    # Workers belong to the application; and the parts of a UNION ALL are to run in their order.
+    "max_parallel_workers_per_gather": "0",
     # Plans are made for the values at hand: a generic plan for a keyset page may read the whole table.
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
@@ -60,8 +66,23 @@ STATE_SETTINGS: Mapping[str, str] = {
     "TimeZone": "UTC",
     # A number that was drawn must survive a crash of the server.
     "synchronous_commit": "on",
+    # Fencing locks a row and looks at its newest version, which needs this level; the role may have another default.
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
     "statement_timeout": "1min",
+    # A process that freezes in a transaction must not keep its locks.
+    "idle_in_transaction_session_timeout": "1min",
 }
+
+_SOURCE_GRANT = (
+    "grant SELECT on the table, and BYPASSRLS to the role where row level security is on; see `syncer check`"
+)
+
+#: What a role needs that runs syncer, and did not create the state schema.
+_STATE_GRANT = (
+    "grant USAGE on the state schema, SELECT, INSERT, UPDATE, DELETE on all its tables, "
+    "and USAGE, SELECT, UPDATE on its sequence"
+)
 
 
 class Session:
@@ -75,11 +96,16 @@ class Session:
         settings: Mapping[str, str],
         unavailable: type[SourceUnavailable] | type[StateUnavailable],
         application_name: str = "syncer",
+        on_connect: Callable[[Connection], None] = lambda _: None,
     ) -> None:
-        """setting: what the configuration calls the url, for messages. settings: of the server, for this session."""
+        """setting: what the configuration calls the url, for messages. settings: of the server, for this session.
+
+        on_connect: done on each new connection before it is lent; where it raises, there is no connection.
+        """
         self.setting = setting
         self._settings = settings
         self._unavailable = unavailable
+        self._on_connect = on_connect
         self._engine = _engine(url, setting, application_name)
         self._connection: Connection | None = None
 
@@ -92,9 +118,16 @@ class Session:
             yield self._connection
         except DBAPIError as error:
             translated = translate(error, self.setting, self._unavailable)
-            if isinstance(translated, self._unavailable):
+            # Left to itself, SQLAlchemy would reconnect: to a session without our settings and without our locks.
+            if isinstance(translated, self._unavailable) or error.connection_invalidated:
                 self.close()
             raise translated from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Lend the connection for one transaction, which is rolled back when anything is raised."""
+        with self.use() as connection, transaction(connection):
+            yield connection
 
     @property
     def connected(self) -> bool:
@@ -120,6 +153,7 @@ class Session:
             values = {f"v{i}": value for i, value in enumerate(settings.values())}
             calls = ", ".join(f"set_config(:n{i}, :v{i}, false)" for i in range(len(settings)))
             connection.execute(text(f"SELECT {calls}"), names | values)
+            self._on_connect(connection)
         except BaseException:
             connection.invalidate()
             connection.close()
@@ -127,27 +161,45 @@ class Session:
         return connection
 
 
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Run what is inside in one transaction of a connection that otherwise commits by itself."""
+    connection.execute(text("BEGIN"))
+    try:
+        yield
+    except BaseException:
+        if not connection.invalidated:
+            connection.execute(text("ROLLBACK"))
+        raise
+    connection.execute(text("COMMIT"))
+
+
 def translate(
     error: DBAPIError, setting: str, unavailable: type[SourceUnavailable] | type[StateUnavailable]
 ) -> SyncerError:
     """Return the error of `core.error` that a database error means; decided by SQLSTATE."""
-    state = getattr(error.orig, "sqlstate", None)
-    reason = _first_line(error)
-    if state is None:
-        if _refused(reason):
-            return CredentialsRefused(f"{setting}: {reason}", hint=f"check user and password in {setting}")
-        return unavailable(f"{setting}: {reason}", hint="check that the server runs and is reachable")
+    state = sqlstate(error)
+    reason = f"{setting}: {reason_of(error)}"
+    of_state = unavailable is StateUnavailable
+    if not state:
+        return _without_state(error, reason, setting) or unavailable(
+            reason, hint="check that the server runs and is reachable"
+        )
     if state.startswith("28"):
-        return CredentialsRefused(f"{setting}: {reason}", hint=f"check user and password in {setting}")
+        return CredentialsRefused(reason, hint=f"check user and password in {setting}")
     if state == "3D000":
-        return ConfigurationError(f"{setting}: {reason}", hint=f"check the name of the database in {setting}")
+        return ConfigurationError(reason, hint=f"check the name of the database in {setting}")
     if state[:2] in {"08", "40", "53", "57", "58"} or state == "55P03":
-        return unavailable(f"{setting}: {reason}")
+        return unavailable(reason)
+    if state == "25006" and of_state:
+        return unavailable(reason, hint="this server is a standby, or not promoted yet")
     if state == "42501":
-        return AccessDenied(f"{setting}: {reason}", hint="grant the privilege; `syncer check` prints the SQL")
+        return AccessDenied(reason, hint=_STATE_GRANT if of_state else _SOURCE_GRANT)
     if state in {"42P01", "42703", "3F000"}:
-        return SchemaMismatch(f"{setting}: {reason}", hint="the table or column was renamed or dropped")
-    return FatalError(f"{setting}: {reason} (SQLSTATE {state})")
+        if of_state:
+            return ConfigurationError(reason, hint="create or upgrade the state schema: syncer migrate")
+        return SchemaMismatch(reason, hint="the table or column was renamed or dropped")
+    return FatalError(f"{reason} (SQLSTATE {state})")
 
 
 def _engine(url: str, setting: str, application_name: str) -> Engine:
@@ -166,15 +218,34 @@ def _engine(url: str, setting: str, application_name: str) -> Engine:
         parsed.set(drivername="postgresql+psycopg"),
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
+        # Rows and keys have no place in tracebacks.
+        hide_parameters=True,
         connect_args={**_CONNECT_ARGS, "application_name": application_name},
     )
 
 
-def _refused(reason: str) -> bool:
-    # libpq reports a refused login as a failed connection, without SQLSTATE.
-    return "authentication failed" in reason or "no password supplied" in reason or "no pg_hba.conf entry" in reason
+def _without_state(error: DBAPIError, reason: str, setting: str) -> SyncerError | None:
+    """Return what an error means that came from libpq or the driver, unless it is that nobody answers.
+
+    libpq reports a refused login as a failed connection, without SQLSTATE.
+    """
+    if isinstance(error, DataError):
+        return FatalError(reason)
+    if isinstance(error, ProgrammingError):
+        return ConfigurationError(reason, hint=f"check the options in {setting}")
+    if "authentication failed" in reason or "no password supplied" in reason or "no pg_hba.conf entry" in reason:
+        return CredentialsRefused(reason, hint=f"check user and password in {setting}")
+    if reason.endswith("does not exist") or "connection is bad: invalid" in reason:
+        return ConfigurationError(reason, hint=f"check database, user and options in {setting}")
+    return None
 
 
-def _first_line(error: DBAPIError) -> str:
+def sqlstate(error: DBAPIError) -> str:
+    """Return the server's code for an error; empty where it came from libpq or the driver."""
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def reason_of(error: DBAPIError) -> str:
+    """Return the server's own words, without the statement."""
     lines = str(error.orig).strip().splitlines()
     return next((line.strip() for line in lines if line.strip()), type(error.orig).__name__)

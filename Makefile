@@ -1,0 +1,42 @@
+# Needs python3 (3.11 or newer) and make; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Passed on to the command, as in: make test ARGS="-k poll"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint check bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.installed ## Create .venv and install syncer with all it needs
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "syncer needs Python 3.11 or newer; choose one: make PYTHON=python3.12 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: setup ## Run syncer on embedded servers and real text (ARGS=--once: end after the examples)
+	$(BIN)/syncer demo $(ARGS)
+
+test: setup ## Run the tests, on embedded servers unless SYNCER_TEST_… says otherwise (tests/conftest.py)
+	$(BIN)/pytest $(ARGS)
+
+lint: setup ## Check style, types and import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+check: lint test ## Everything that must pass before a commit
+
+bench: setup ## Print speed and memory beside those of a plain loop
+	$(BIN)/pytest -m benchmark -s tests/benchmarks $(ARGS)
+
+clean: ## Delete .venv, caches and builds
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,7 @@
+"""`python -m syncer`."""
+
+from __future__ import annotations
+
+from syncer.app.cli import main
+
+main()

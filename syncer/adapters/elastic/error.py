@@ -1,0 +1,115 @@
+"""What Elasticsearch's answers, and its silence, mean in the errors of `core.error`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from elastic_transport import ApiError, TlsError, TransportError
+from elasticsearch import UnsupportedProductError
+
+from syncer.core.error import (
+    AccessDenied,
+    ConfigurationError,
+    CredentialsRefused,
+    FatalError,
+    IndexMissing,
+    SinkUnavailable,
+    SyncerError,
+)
+
+#: Statuses that pass by themselves: an overload, a restart, a proxy without a server behind it.
+_PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+
+#: What is wrong with the index or with us, though it may be said of a single row of a bulk: never a dead letter.
+NOT_OF_A_ROW = frozenset({"index_not_found_exception", "index_closed_exception", "security_exception"})
+
+
+class CredentialsForgotten(TransportError):
+    """The server refuses credentials that it took before."""
+
+    def __init__(self) -> None:
+        super().__init__("the server refuses the credentials that it took before: it starts, or they were changed")
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Raise what the client raises as a SyncerError."""
+    try:
+        yield
+    except (ApiError, TransportError) as error:  # an ApiError is not a TransportError
+        raise translate(error) from error
+
+
+def translate(error: ApiError | TransportError) -> SyncerError:
+    """Return the error of `core.error` that a client's error means."""
+    if isinstance(error, UnsupportedProductError):
+        return ConfigurationError(
+            "elasticsearch: the server is not Elasticsearch", hint="check elasticsearch.hosts; forks are not supported"
+        )
+    if isinstance(error, ApiError):
+        kind, reason = cause(error.body)
+        return failure(error.meta.status, kind, reason, retry_after(error))
+    return _unreachable(error)
+
+
+def failure(status: int, kind: str, reason: str, retry_after: float | None = None) -> SyncerError:
+    """Return the error that a refused call means; kind: `error.type`."""
+    said = _one_line(reason or kind) or f"status {status}"
+    if status == 401:
+        return CredentialsRefused(
+            f"elasticsearch: {said}",
+            hint="check elasticsearch.username and elasticsearch.password, or elasticsearch.api_key",
+        )
+    if kind == "cluster_block_exception" or status in _PASSING_STATUS:
+        return SinkUnavailable(f"elasticsearch: {said}", retry_after=retry_after)
+    if kind == "security_exception" or status == 403:
+        return AccessDenied(f"elasticsearch: {said}", hint="grant this privilege to the user or API key")
+    if kind == "index_not_found_exception":
+        return IndexMissing(f"elasticsearch: {said}", hint="it was deleted, or never built: syncer rebuild")
+    if kind == "index_closed_exception":
+        return FatalError("elasticsearch: the index is closed", hint="open it: POST /INDEX/_open")
+    return FatalError(f"elasticsearch: {said} (status {status})")
+
+
+def cause(body: Any) -> tuple[str, str]:
+    """Return type and reason of an answer's error, with the reason behind it where that says more."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return "", _one_line(str(error or ""))
+    reason = str(error.get("reason") or "")
+    behind = error.get("caused_by")
+    while isinstance(behind, dict):
+        deeper = str(behind.get("reason") or "")
+        if deeper and deeper not in reason:
+            reason = f"{reason}: {deeper}"
+        behind = behind.get("caused_by")
+    return str(error.get("type") or ""), _one_line(reason)
+
+
+def retry_after(error: ApiError) -> float | None:
+    """Return how many seconds the server asked to be left alone, if it did; a date in the header is not read."""
+    try:
+        return float(error.meta.headers.get("retry-after") or "")
+    except ValueError:
+        return None
+
+
+def _unreachable(error: TransportError) -> SinkUnavailable:
+    said = _one_line(str(error.message))
+    if isinstance(error, CredentialsForgotten):
+        return SinkUnavailable(f"elasticsearch: {said}", hint="if it goes on: check user, password or key, and restart")
+    if isinstance(error, TlsError) and ("certificate" in said or "ingerprint" in said):
+        return SinkUnavailable(
+            f"elasticsearch: the server's TLS certificate is not trusted: {said}",
+            hint="name the authority that signed it in elasticsearch.ca_certs, "
+            "or its SHA-256 in elasticsearch.certificate_fingerprint",
+        )
+    return SinkUnavailable(
+        f"elasticsearch: {said}", hint="check elasticsearch.hosts, and that the server runs and is reachable"
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

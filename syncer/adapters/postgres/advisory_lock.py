@@ -1,0 +1,74 @@
+"""Advisory locks of the state database: one 64-bit number each."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+_OF_THIS_LOCK = """
+    l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+    AND l.classid = CAST(:high AS oid) AND l.objid = CAST(:low AS oid)
+    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisoryLock:
+    """A lock on a thing that is not a row. Held by a session, a session may take it twice."""
+
+    key: int
+
+    @classmethod
+    def on(cls, *names: str) -> AdvisoryLock:
+        """Return the lock of a name: the same in every process and version."""
+        digest = hashlib.sha256("\0".join(("syncer", *names)).encode()).digest()
+        return cls(int.from_bytes(digest[:8], signed=True))
+
+    def try_for_session(self, connection: Connection) -> bool:
+        """Take it until it is given back or the session ends; False where another session has it."""
+        return bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": self.key}))
+
+    def give_back(self, connection: Connection) -> None:
+        """Undo `try_for_session`."""
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self.key})
+
+    def wait_for_transaction(self, connection: Connection) -> None:
+        """Wait for it, and keep it until the transaction ends."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": self.key})
+
+    def is_mine(self, connection: Connection) -> bool:
+        """Tell whether the session that runs this very statement has it."""
+        held = text(
+            f"SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE {_OF_THIS_LOCK} AND pid = pg_backend_pid())"
+        )
+        return bool(connection.scalar(held, self._halves))
+
+    def holder(self, connection: Connection) -> str | None:
+        """Describe the session that has it, as far as this role may see; None: nobody."""
+        found = connection.execute(
+            text(
+                "SELECT l.pid, a.application_name, host(a.client_addr) AS address, a.backend_start "
+                "FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+                f"WHERE {_OF_THIS_LOCK}"
+            ),
+            self._halves,
+        ).first()
+        if found is None:
+            return None
+        parts = [f"pid {found.pid}"]
+        if found.application_name:
+            parts.append(found.application_name)
+        if found.address:
+            parts.append(f"from {found.address}")
+        if found.backend_start:
+            parts.append(f"since {found.backend_start:%Y-%m-%d %H:%M:%S} UTC")
+        return ", ".join(parts)
+
+    @property
+    def _halves(self) -> dict[str, Any]:
+        # pg_locks shows the number as two unsigned halves.
+        unsigned = self.key & 0xFFFF_FFFF_FFFF_FFFF
+        return {"high": unsigned >> 32, "low": unsigned & 0xFFFF_FFFF}

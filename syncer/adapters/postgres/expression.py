@@ -1,0 +1,58 @@
+"""Conditions that users write in SQL."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import Connection, Select, select
+from sqlalchemy.exc import DBAPIError
+
+from syncer.adapters.postgres.session import reason_of, sqlstate
+from syncer.adapters.postgres.sql import condition, number, readable, relation
+from syncer.core.error import ConfigurationError
+from syncer.core.table import Table
+
+_STRING = re.compile(r"'(?:[^']|'')*'")
+_NAME = re.compile(r'"(?:[^"]|"")*"')
+# As EXPLAIN writes them, whatever the user wrote.
+_CLOCK = re.compile(
+    r"\b(?:now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)\(\)"
+    r"|\b(?:CURRENT_DATE|CURRENT_TIME|CURRENT_TIMESTAMP|LOCALTIME|LOCALTIMESTAMP)\b"
+)
+# Constants that a time's type replaces by the time at which the statement is planned.
+_CLOCK_CONSTANT = re.compile(r"'\s*(now|today|tomorrow|yesterday)\b[^']*'", re.IGNORECASE)
+
+
+def check_condition(connection: Connection, table: Table, expression: str, setting: str) -> str:
+    """Raise ConfigurationError with Postgres's words where it is no condition over the table; return its plan."""
+    statement: Select[int] = select(number(1)).select_from(relation(table)).where(condition(expression))
+    try:
+        # Without parameters a percent sign is one.
+        explained = connection.exec_driver_sql(
+            f"EXPLAIN (VERBOSE, COSTS OFF) {readable(statement)}", execution_options={"no_parameters": True}
+        )
+        return "\n".join(explained.scalars())
+    except DBAPIError as error:
+        state = sqlstate(error)
+        if state[:2] not in {"42", "22", "0A"} or state == "42501":
+            raise
+        raise ConfigurationError(
+            f"{setting}: {reason_of(error)}", hint=f"it must be a condition over the columns of {table}: {expression}"
+        ) from error
+
+
+def check_stable(connection: Connection, table: Table, expression: str, setting: str) -> None:
+    """Raise ConfigurationError where it is no condition, or one whose truth changes while the row does not.
+
+    Looked for in the plan, not in the user's text: there, a string may hold `now()`, and a function hide it.
+    """
+    plan = check_condition(connection, table, expression, setting)
+    clock = _CLOCK.search(_NAME.sub('""', _STRING.sub("''", plan)))
+    words = [clock[0]] if clock else []
+    # Such a constant that is compared as text stands in the plan as it is.
+    words += [found[0] for found in _CLOCK_CONSTANT.finditer(expression) if found[0] not in plan]
+    if words:
+        raise ConfigurationError(
+            f"{setting}: {words[0]} makes rows enter and leave the index without a change that could be followed",
+            hint="keep a column for it that a job updates, or filter when you search",
+        )

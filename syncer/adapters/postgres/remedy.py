@@ -1,0 +1,87 @@
+"""SQL that mends what `check` finds, for people to read and run; syncer itself never runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from syncer.adapters.postgres.tables import qualified
+from syncer.core.table import Table
+
+
+def grant_select(table: Table, role: str) -> str:
+    """Let the role read the table."""
+    return (
+        f"GRANT USAGE ON SCHEMA {_quoted(table.schema)} TO {_quoted(role)};\n"
+        f"GRANT SELECT ON {_relation(table)} TO {_quoted(role)};"
+    )
+
+
+def grant_stats(role: str) -> str:
+    """Let the role see when the transactions of others began."""
+    return f"GRANT pg_read_all_stats TO {_quoted(role)};"
+
+
+def grant_create(database: str, role: str) -> str:
+    """Let the role create the state schema."""
+    return f"GRANT CREATE ON DATABASE {_quoted(database)} TO {_quoted(role)};"
+
+
+def bypass_policies(role: str) -> str:
+    """Let the role read every row; takes a superuser."""
+    return f"ALTER ROLE {_quoted(role)} BYPASSRLS;"
+
+
+def not_null(table: Table, columns: Sequence[str]) -> str:
+    """Forbid NULL in columns."""
+    return "\n".join(f"ALTER TABLE {_relation(table)} ALTER COLUMN {_quoted(name)} SET NOT NULL;" for name in columns)
+
+
+def unique_key(table: Table, *, partitioned: bool) -> str:
+    """Make the key unique."""
+    return _create_index("UNIQUE INDEX", table, table.key, partitioned=partitioned)
+
+
+def polling_index(table: Table, *, partitioned: bool) -> str:
+    """Create the index in whose order polls read."""
+    return _create_index("INDEX", table, (table.watermark, *table.key), partitioned=partitioned)
+
+
+def stamp_missing(table: Table) -> str:
+    """Give a watermark to the rows that have none."""
+    watermark = _quoted(table.watermark)
+    return (
+        f"UPDATE {_relation(table)} SET {watermark} = {_now(table)} WHERE {watermark} IS NULL;\n"
+        f"ALTER TABLE {_relation(table)} ALTER COLUMN {watermark} SET DEFAULT {_now(table)};\n"
+        f"{not_null(table, [table.watermark])}"
+    )
+
+
+def touch_trigger(table: Table) -> str:
+    """Set the watermark at every insert and update, whoever writes."""
+    function = qualified(table.schema, f"syncer_touch_{table.name}"[:63])
+    return (
+        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$\n"
+        f"BEGIN\n  NEW.{_quoted(table.watermark)} := {_now(table)};\n  RETURN NEW;\nEND $$;\n"
+        f"CREATE TRIGGER syncer_touch BEFORE INSERT OR UPDATE ON {_relation(table)}\n"
+        f"  FOR EACH ROW EXECUTE FUNCTION {function}();"
+    )
+
+
+def _create_index(kind: str, table: Table, columns: Sequence[str], *, partitioned: bool) -> str:
+    # Postgres cannot do it concurrently on a partitioned table.
+    how = "" if partitioned else " CONCURRENTLY"
+    return f"CREATE {kind}{how} ON {_relation(table)} ({', '.join(map(_quoted, columns))});"
+
+
+def _now(table: Table) -> str:
+    if table.watermark_zone is None:
+        return "now()"
+    return "(now() AT TIME ZONE '{}')".format(table.watermark_zone.replace("'", "''"))
+
+
+def _relation(table: Table) -> str:
+    return qualified(table.schema, table.name)
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))

@@ -1,0 +1,164 @@
+"""Everything syncer must remember, in a schema of a Postgres database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from syncer.adapters.postgres.advisory_lock import AdvisoryLock
+from syncer.adapters.postgres.backfill_progress import PostgresBackfillProgress
+from syncer.adapters.postgres.held_session import HELD_SETTINGS, HeldSession
+from syncer.adapters.postgres.index_row import from_row, to_row
+from syncer.adapters.postgres.lease import PostgresLease
+from syncer.adapters.postgres.session import STATE_SETTINGS, Session
+from syncer.adapters.postgres.settlement_store import SettlementStore
+from syncer.adapters.postgres.tables import Tables
+from syncer.adapters.postgres.version_sequence import VersionSequence
+from syncer.core.error import ConfigurationError, IndexMissing, StateUnavailable
+from syncer.core.index import IndexRecord
+from syncer.core.overview import Overview
+from syncer.core.settlement import DeadLetter, Settlement
+
+
+class PostgresStateStore:
+    """Implements `StateStore` on one session of its own, and one for each lease and backfill. Safe for several threads.
+
+    The schema must be there: see `migrate`.
+    """
+
+    def __init__(self, url: str, schema: str, *, setting: str = "state.url") -> None:
+        self._url = url
+        self._schema = schema
+        self._setting = setting
+        self._tables = Tables(schema)
+        self._settlements = SettlementStore(self._tables)
+        self._sequence = VersionSequence(schema)
+        self._lock = threading.Lock()
+        self._session = Session(
+            url,
+            setting=setting,
+            settings=STATE_SETTINGS,
+            unavailable=StateUnavailable,
+            on_connect=self._sequence.raise_to_clock,
+        )
+
+    def close(self) -> None:
+        """Disconnect; the next call connects again. Leases and backfills stay."""
+        with self._lock:
+            self._session.close()
+
+    def draw(self) -> int:
+        with self._use() as connection:
+            return self._sequence.draw(connection)
+
+    def raise_above(self, version: int) -> None:
+        with self._use() as connection:
+            self._sequence.raise_above(connection, version)
+
+    def index(self, pipeline: str) -> IndexRecord | None:
+        with self._use() as connection:
+            return self._followed(connection, pipeline)
+
+    def register(self, record: IndexRecord) -> IndexRecord:
+        columns = to_row(
+            phase=record.phase,
+            fingerprint=record.fingerprint,
+            identity=record.identity,
+            source=record.source,
+            verify_needed=record.verify_needed,
+        )
+        names = {"name": record.name, "pipeline": record.pipeline, "alias": record.alias}
+        new = insert(self._tables.indices).values(**names, epoch=record.epoch, **columns)
+        with self._use() as connection:
+            connection.execute(new.on_conflict_do_nothing())
+            known = self._followed(connection, record.pipeline)
+        if known is None:
+            raise ConfigurationError(
+                f"index {record.name} belongs to another pipeline", hint="give each pipeline an alias of its own"
+            )
+        return known
+
+    def forget(self, index: str) -> None:
+        with self._use() as connection:
+            connection.execute(delete(self._tables.indices).where(self._tables.indices.c.name == index))
+
+    def acquire(self, index: str) -> PostgresLease:
+        held = self._hold(index, "lease")
+        try:
+            return PostgresLease(held, self._tables, index)
+        except BaseException:
+            held.release()
+            raise
+
+    def backfill(self, index: str) -> PostgresBackfillProgress:
+        return PostgresBackfillProgress(self._hold(index, "backfill"), self._tables, index)
+
+    def record(self, index: str, settlement: Settlement) -> int:
+        assert not settlement.checkpoints
+        with self._transaction() as connection:
+            if not self._settlements.changes(connection, index, settlement):
+                return self._settlements.count(connection, index)
+            if not self._settlements.lock(connection, index):
+                raise IndexMissing(f"the state knows no index {index}")
+            return self._settlements.settle(connection, index, settlement)
+
+    def mark_verify_needed(self, index: str, reason: str) -> None:
+        indices = self._tables.indices
+        with self._use() as connection:
+            connection.execute(update(indices).where(indices.c.name == index).values(verify_needed=reason))
+
+    def indices(self) -> Sequence[IndexRecord]:
+        """Return all records, the oldest first."""
+        indices = self._tables.indices
+        with self._use() as connection:
+            rows = connection.execute(select(indices).order_by(indices.c.created_at, indices.c.name))
+            return [from_row(row) for row in rows]
+
+    def dead_letters(self, index: str, limit: int = 100, offset: int = 0) -> Sequence[DeadLetter]:
+        """Return open dead letters, the one open longest first."""
+        with self._use() as connection:
+            return self._settlements.dead_letters(connection, index, limit, offset)
+
+    def overview(self, index: str) -> Overview:
+        """Return what else is known of an index; nothing, of an unknown one."""
+        with self._use() as connection:
+            return Overview(
+                self._settlements.checkpoints(connection, index),
+                self._settlements.count(connection, index),
+                self._lock_on(index, "lease").holder(connection),
+            )
+
+    def _followed(self, connection: Connection, pipeline: str) -> IndexRecord | None:
+        indices = self._tables.indices
+        found = connection.execute(select(indices).where(indices.c.pipeline == pipeline, indices.c.followed)).first()
+        return None if found is None else from_row(found)
+
+    def _hold(self, index: str, what: str) -> HeldSession:
+        """Take hold of something of an index, on a session of its own."""
+        session = Session(
+            self._url,
+            setting=self._setting,
+            settings=HELD_SETTINGS,
+            unavailable=StateUnavailable,
+            application_name=f"syncer {what} {index}",
+        )
+        held = HeldSession(session, self._lock_on(index, what), f"the {what} of index {index}")
+        held.take(self._transaction)
+        return held
+
+    def _lock_on(self, index: str, what: str) -> AdvisoryLock:
+        return AdvisoryLock.on(self._schema, what, index)
+
+    @contextmanager
+    def _use(self) -> Iterator[Connection]:
+        with self._lock, self._session.use() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._lock, self._session.transaction() as connection:
+            yield connection

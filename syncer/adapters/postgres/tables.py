@@ -1,0 +1,97 @@
+"""The tables of the state schema, as the code uses them; `migrations` creates and comments them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+_TIME = DateTime(timezone=True)
+_KEY = ARRAY(Text)
+
+
+def qualified(schema: str, name: str) -> str:
+    """Return a name as SQL writes it, with its schema, both quoted."""
+    return ".".join('"{}"'.format(part.replace('"', '""')) for part in (schema, name))
+
+
+class Tables:
+    """The tables in a schema of this name."""
+
+    def __init__(self, schema: str) -> None:
+        self.metadata = MetaData(schema=schema)
+        self.indices = Table(
+            "indices",
+            self.metadata,
+            Column("name", Text, primary_key=True),
+            Column("pipeline", Text, nullable=False),
+            Column("alias", Text, nullable=False),
+            Column("followed", Boolean, nullable=False),
+            Column("phase", Text, nullable=False),
+            Column("epoch", BigInteger, nullable=False),
+            Column("fingerprint", JSONB, nullable=False),
+            Column("identity", JSONB(none_as_null=True)),
+            Column("source", JSONB(none_as_null=True)),
+            Column("verify_needed", Text),
+            Column("created_at", _TIME, nullable=False),
+        )
+        Index("indices_followed", self.indices.c.pipeline, unique=True, postgresql_where=self.indices.c.followed)
+        self.checkpoints = Table(
+            "checkpoints",
+            self.metadata,
+            self._index(),
+            Column("feed", Text, primary_key=True),
+            Column("watermark", _TIME),
+            Column("key", _KEY),
+            Column("polled_at", _TIME, nullable=False),
+            Column("complete", Boolean, nullable=False),
+            Column("committed_at", _TIME, nullable=False),
+        )
+        self.dead_letters = Table(
+            "dead_letters",
+            self.metadata,
+            self._index(),
+            Column("digest", LargeBinary, primary_key=True),
+            Column("key", _KEY, nullable=False),
+            Column("version", BigInteger, nullable=False),
+            Column("kind", Text, nullable=False),
+            Column("reason", Text, nullable=False),
+            Column("attempts", Integer, nullable=False),
+            Column("first_at", _TIME, nullable=False),
+            Column("last_at", _TIME, nullable=False),
+        )
+        self.backfill_ranges = Table(
+            "backfill_ranges",
+            self.metadata,
+            self._index(),
+            Column("number", Integer, primary_key=True),
+            Column("after", _KEY),
+            Column("through", _KEY),
+            Column("rows", BigInteger, nullable=False),
+            Column("position", _KEY),
+            Column("in_flight", JSONB, nullable=False),
+            Column("settled_rows", BigInteger, nullable=False),
+            Column("done", Boolean, nullable=False),
+        )
+        self.embeddings = Table(
+            "embeddings",
+            self.metadata,
+            Column("model", Text, primary_key=True),
+            Column("digest", LargeBinary, primary_key=True),
+            Column("vector", LargeBinary, nullable=False),
+            Column("used_at", _TIME, nullable=False),
+        )
+
+    def _index(self) -> Column[str]:
+        return Column("index", Text, ForeignKey(self.indices.c.name, ondelete="CASCADE"), primary_key=True)

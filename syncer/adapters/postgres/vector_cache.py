@@ -1,0 +1,80 @@
+"""Vectors by text, in the state schema."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Text, any_, bindparam, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from syncer.adapters.postgres.session import STATE_SETTINGS, Session
+from syncer.adapters.postgres.tables import Tables
+from syncer.core.error import StateUnavailable
+
+#: A vector that is used is marked no more often than this.
+_MARKED_FOR = timedelta(days=1)
+
+#: What a crash of the server takes back is embedded again: not worth waiting for the disk.
+_SETTINGS = {**STATE_SETTINGS, "synchronous_commit": "off"}
+
+
+class PostgresVectorCache:
+    """Implements `VectorCache`, on a session of its own. Safe for several threads. Vectors are bytes, no more.
+
+    `used_at` says when a vector was last wanted, give or take a day: the way to tell which ones may be deleted.
+    """
+
+    def __init__(self, url: str, schema: str, *, setting: str = "state.url") -> None:
+        self._lock = threading.Lock()
+        self._session = Session(url, setting=setting, settings=_SETTINGS, unavailable=StateUnavailable)
+        table = Tables(schema).embeddings
+        of_model = bindparam("of_model", type_=Text)
+        digest = func.unnest(_many("digests")).column_valued("digest")
+        digests = func.array(select(func.decode(digest, "hex")).scalar_subquery())
+        wanted = (table.c.model == of_model) & (table.c.digest == any_(digests))
+        old = table.c.used_at < func.now() - literal(_MARKED_FOR)
+        self._get = select(table.c.digest, table.c.vector, old.label("old")).where(wanted)
+        # Two that mark the same rows in another order would deadlock: whoever comes second leaves them alone.
+        free = select(table.c.digest).where(wanted, old).with_for_update(skip_locked=True)
+        of_free = (table.c.model == of_model) & table.c.digest.in_(free)
+        self._mark = update(table).where(of_free).values(used_at=func.now())
+        given = func.unnest(_many("digests"), _many("vectors")).table_valued("digest", "vector").render_derived()
+        rows = select(of_model, func.decode(given.c.digest, "hex"), func.decode(given.c.vector, "hex"), func.now())
+        self._put = insert(table).from_select(["model", "digest", "vector", "used_at"], rows).on_conflict_do_nothing()
+
+    def close(self) -> None:
+        """Disconnect; the next call connects again."""
+        with self._lock:
+            self._session.close()
+
+    def get(self, fingerprint: str, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        if not digests:
+            return {}
+        with self._lock, self._session.use() as connection:
+            wanted = {"of_model": fingerprint, "digests": _joined(digests)}
+            rows = connection.execute(self._get, wanted).all()
+            unmarked = [row.digest for row in rows if row.old]
+            if unmarked:
+                connection.execute(self._mark, {"of_model": fingerprint, "digests": _joined(unmarked)})
+        return {row.digest: row.vector for row in rows}
+
+    def put(self, fingerprint: str, vectors: Mapping[bytes, bytes]) -> None:
+        if not vectors:
+            return
+        # In order, for the same reason as above: an insert waits for another one of the same key.
+        digests = sorted(vectors)
+        given = {"digests": _joined(digests), "vectors": _joined(vectors[digest] for digest in digests)}
+        with self._lock, self._session.use() as connection:
+            connection.execute(self._put, {"of_model": fingerprint, **given})
+
+
+def _many(name: str) -> Any:
+    """Return an array that is sent as one text: the driver takes far longer to write arrays of bytes."""
+    return func.string_to_array(bindparam(name, type_=Text), ",")
+
+
+def _joined(many: Iterable[bytes]) -> str:
+    return ",".join(map(bytes.hex, many))

@@ -1,0 +1,1 @@
+"""The outside of syncer: settings, wiring, commands, logs. Nothing imports it."""

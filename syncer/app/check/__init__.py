@@ -1,0 +1,1 @@
+"""What `syncer check` looks at: the configuration against the real source, state, index and model."""

@@ -1,0 +1,49 @@
+"""All that check looks at; what depends on something that is broken is left out, so that nothing is told twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from syncer.app.check.finding import Finding, Severity, found_by
+from syncer.app.check.index import check_index, check_mapping
+from syncer.app.check.server import check_elasticsearch, check_model, check_source, check_state
+from syncer.app.check.table import check_table
+from syncer.app.wiring import Application
+
+
+def check(application: Application, names: Sequence[str]) -> Sequence[Finding]:
+    """Return what is found of everything that the pipelines need."""
+    settings = application.settings
+    source = found_by("source.url", lambda: check_source(application))
+    state = found_by(settings.state_setting, lambda: check_state(application)) if _works(source) else []
+    elastic = found_by("elasticsearch", lambda: check_elasticsearch(application))
+    model: Sequence[Finding] = []
+    if any(settings.pipelines[name].embedding for name in names):
+        model = found_by("embedding.model", lambda: check_model(application))
+    findings = [*source, *state, *elastic, *model]
+
+    def look(name: str) -> Iterator[Finding]:
+        pipeline = settings.pipelines[name]
+        session = application.source_session()
+        try:
+            yield from check_table(session, name, pipeline)
+        finally:
+            session.close()
+        if pipeline.embedding and not _works(model):
+            return
+        plan = application.blueprint(name)
+        if _works(elastic):
+            alias = settings.alias(name)
+            yield from found_by(f"pipelines.{name}.index", lambda: check_mapping(application, plan, alias))
+        if _works(elastic) and _works(state):
+            yield from found_by(f"pipelines.{name}.index", lambda: check_index(application, plan))
+
+    if _works(source):
+        for name in names:
+            findings += found_by(f"pipelines.{name}", partial(look, name))
+    return findings
+
+
+def _works(findings: Sequence[Finding]) -> bool:
+    return not any(finding.severity is Severity.ERROR for finding in findings)

@@ -1,0 +1,107 @@
+"""The servers and the model: reachable, new enough, and with the privileges that are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from syncer.adapters.elastic.client import server
+from syncer.adapters.postgres.inspection import role, shares_backends
+from syncer.adapters.postgres.migrate import revision
+from syncer.adapters.postgres.remedy import grant_create, grant_stats
+from syncer.adapters.postgres.session import Session
+from syncer.app.check.finding import Finding, Severity, info
+from syncer.app.wiring import Application
+
+#: The oldest supported Postgres.
+POSTGRES_MIN = 13
+
+
+def check_source(application: Application) -> Iterator[Finding]:
+    """Look at the source database."""
+    setting = "source.url"
+    session, second = application.source_session(), application.source_session()
+    try:
+        found = role(session)
+        yield info(setting, f"PostgreSQL {found.major}, database {found.database}, as {found.name}")
+        yield from _postgres(setting, session, second)
+        if not found.reads_all_stats:
+            yield Finding(
+                Severity.WARNING,
+                setting,
+                f"{found.name} may not see when the transactions of others began",
+                "polling can miss rows in two rare cases: a transaction that shares one message with a longer earlier "
+                "one, and one after a slow COMMIT AND CHAIN; and a first load waits for open transactions",
+                "grant pg_read_all_stats, which shows no table",
+                grant_stats(found.name),
+            )
+    finally:
+        session.close()
+        second.close()
+
+
+def check_state(application: Application) -> Iterator[Finding]:
+    """Look at the state database and its schema."""
+    settings = application.settings
+    setting, schema = settings.state_setting, settings.state.schema_
+    session, second = application.state_session(), application.state_session()
+    try:
+        found = role(session)
+        if settings.state.url:
+            yield info(setting, f"PostgreSQL {found.major}, database {found.database}, as {found.name}")
+            yield from _postgres(setting, session, second)
+        current, needed = revision(settings.state_url.get_secret_value(), schema, setting=setting)
+    finally:
+        session.close()
+        second.close()
+    if current == needed:
+        yield info("state.schema", f"schema {schema} is at revision {needed}")
+        return
+    may = current is not None or found.creates_schemas
+    yield Finding(
+        Severity.ERROR,
+        "state.schema",
+        f"schema {schema} is at revision {current}, not {needed}" if current else f"schema {schema} is missing",
+        "nothing runs without it",
+        "syncer migrate" if may else f"let {found.name} create it, then: syncer migrate",
+        "" if may else grant_create(found.database, found.name),
+    )
+
+
+def check_elasticsearch(application: Application) -> Iterator[Finding]:
+    """Look at Elasticsearch."""
+    found = server(application.elasticsearch)
+    yield info("elasticsearch", f"{found.product} {found.version}")
+
+
+def check_model(application: Application) -> Iterator[Finding]:
+    """Load the model."""
+    model = application.settings.embedding.model
+    yield info("embedding.model", f"{model}: vectors of {application.embedder.dims} dimensions")
+
+
+def _postgres(setting: str, session: Session, second: Session) -> Iterator[Finding]:
+    found = role(session)
+    if found.major < POSTGRES_MIN:
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"the server is PostgreSQL {found.major}",
+            f"syncer is tested with {POSTGRES_MIN} and newer",
+            "upgrade the server",
+        )
+    if found.standby:
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            "it leads to a standby",
+            "transactions open on the primary cannot be seen there, so rows would be lost",
+            "name the primary; target_session_attrs=read-write chooses it",
+        )
+    if shares_backends(session, second):
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            "it leads through a proxy that pools by transaction",
+            "session settings and locks end up with others, so that nothing that syncer promises holds",
+            "connect directly, or through a pool in session mode",
+        )

@@ -1,0 +1,143 @@
+"""A pipeline's table: readable, with a unique key, and a watermark that tells of every change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from syncer.adapters.postgres import remedy
+from syncer.adapters.postgres.catalog import read_table
+from syncer.adapters.postgres.feed import COUNTED_MAX, unreachable
+from syncer.adapters.postgres.inspection import TableFacts, role, table_facts
+from syncer.adapters.postgres.session import Session
+from syncer.adapters.postgres.source import PostgresSource
+from syncer.app.check.finding import Finding, Severity, info
+from syncer.app.pipeline_settings import PipelineSettings
+from syncer.core.table import Table
+
+
+def check_table(session: Session, name: str, settings: PipelineSettings) -> Iterator[Finding]:
+    """Look at the table of a pipeline; what its condition and fields are worth is seen elsewhere."""
+    setting = f"pipelines.{name}"
+    table = read_table(
+        session,
+        settings.table,
+        key=settings.key or (),
+        watermark=settings.watermark,
+        watermark_zone=settings.watermark_zone,
+        soft_delete=settings.soft_delete,
+        # Its privileges come first: Postgres explains a condition only to those who may read.
+        where=None,
+        setting=setting,
+    )
+    facts = table_facts(session, table)
+    yield info(f"{setting}.table", f"{table}, key {', '.join(table.key)}, watermark {table.watermark}")
+    yield from _access(f"{setting}.table", table, facts, role(session).name)
+    yield from _key(f"{setting}.key", table, facts)
+    yield from _watermark(f"{setting}.watermark", table, facts)
+    if facts.readable and not facts.policies_apply:
+        yield from _odd_watermarks(f"{setting}.watermark", session, table)
+
+
+def _access(setting: str, table: Table, facts: TableFacts, user: str) -> Iterator[Finding]:
+    if not facts.readable:
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"{user} may not read {table}",
+            "the pipeline stops",
+            "grant SELECT",
+            remedy.grant_select(table, user),
+        )
+    if facts.policies_apply:
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"row-level security hides rows of {table} from {user}",
+            "every read fails, because a hidden row would be taken for a deleted one",
+            "read as the table's owner, or as a role that policies do not apply to",
+            remedy.bypass_policies(user),
+        )
+    if facts.subscribed:
+        yield Finding(
+            Severity.WARNING,
+            setting,
+            f"{table} is filled by a subscription, with the stamps of another server",
+            "rows that arrive later than poll.margin after their stamp are missed by polling",
+            "follow the publishing server instead, or set poll.margin above the longest delay",
+        )
+
+
+def _key(setting: str, table: Table, facts: TableFacts) -> Iterator[Finding]:
+    nullable = [name for name in table.key if table.columns[name].nullable]
+    if nullable:
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"{', '.join(nullable)} may be NULL",
+            "a row without a key cannot be told from others, and is missed",
+            "forbid NULL",
+            remedy.not_null(table, nullable),
+        )
+    if not facts.key_unique:
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"no unique index says that {', '.join(table.key)} identifies a row",
+            "two rows with one key would overwrite each other's document",
+            "create one, or name other columns",
+            remedy.unique_key(table, partitioned=facts.partitioned),
+        )
+
+
+def _watermark(setting: str, table: Table, facts: TableFacts) -> Iterator[Finding]:
+    if not facts.ordered:
+        yield Finding(
+            Severity.WARNING,
+            setting,
+            f"no index begins with {', '.join((table.watermark, *table.key))}",
+            "every poll reads and sorts the whole table",
+            "create one",
+            remedy.polling_index(table, partitioned=facts.partitioned),
+        )
+    if not facts.touching:
+        yield Finding(
+            Severity.WARNING,
+            setting,
+            f"no trigger of {table} seems to set {table.watermark} at an update",
+            "a change by anybody who does not set it is not noticed",
+            "create one, unless all that write set it to the current time",
+            remedy.touch_trigger(table),
+        )
+
+
+def _odd_watermarks(setting: str, session: Session, table: Table) -> Iterator[Finding]:
+    found = unreachable(session, table, PostgresSource(session).observe().clock)
+    if found.missing:
+        yield Finding(
+            Severity.WARNING,
+            setting,
+            f"{_count(found.missing)} rows have no {table.watermark}",
+            "polling never delivers them; a first load and a backfill do",
+            "stamp them, and forbid NULL",
+            remedy.stamp_missing(table),
+        )
+    if found.infinite:
+        yield Finding(
+            Severity.WARNING,
+            setting,
+            f"{_count(found.infinite)} rows have an infinite {table.watermark}, or one outside of the years 1 to 9999",
+            "polling never delivers them; a first load and a backfill do",
+            "set it to when they changed",
+        )
+    if found.future:
+        yield Finding(
+            Severity.WARNING,
+            setting,
+            f"{_count(found.future)} rows have a {table.watermark} in the future",
+            "polling delivers them when it has come; a first load and a backfill at once",
+            "set it to when they changed",
+        )
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < COUNTED_MAX else f"{number - 1:,} or more"

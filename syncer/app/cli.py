@@ -1,0 +1,250 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from syncer import __version__
+from syncer.app.exit_code import ExitCode, exit_code
+from syncer.app.invocation import Invocation
+from syncer.core.error import SyncerError
+from syncer.core.hit import Mode
+
+# Commands are imported where they are called: `syncer --help` must not wait for torch, nor for any client.
+
+
+class LogLevel(StrEnum):
+    """What is logged at least."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """`auto`: for people on a terminal, else JSON."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Group(TyperGroup):
+    """Takes the options that hold for every command after the command's name too: `syncer run -c other.yaml`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        options = {name: not getattr(option, "is_flag", False) for option in self.params for name in option.opts}
+        first: list[str] = []
+        rest: list[str] = []
+        arguments = iter(args)
+        for argument in arguments:
+            if argument == "--":
+                rest += [argument, *arguments]
+            elif argument in options:
+                first += [argument, *([value] if options[argument] and (value := next(arguments, None)) else [])]
+            elif argument.partition("=")[0] in options:
+                first.append(argument)
+            else:
+                rest.append(argument)
+        return super().parse_args(ctx, first + rest)
+
+
+app = typer.Typer(
+    name="syncer",
+    help="Keeps an Elasticsearch index equal to Postgres tables, with embeddings.",
+    cls=Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE", help="Its name in the configuration.")]
+Pipelines = Annotated[list[str] | None, typer.Argument(metavar="[PIPELINE]...", help="Left out: all of them.")]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path, typer.Option("-c", "--config", envvar="SYNCER_CONFIG", help="The configuration file.")
+    ] = Path("syncer.yaml"),
+    log_level: Annotated[
+        LogLevel, typer.Option("--log-level", envvar="SYNCER_LOG_LEVEL", help="What is logged at least.")
+    ] = LogLevel.INFO,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", envvar="SYNCER_LOG_FORMAT", help="auto: JSON unless on a terminal.")
+    ] = LogFormat.AUTO,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="SYNCER_DEBUG", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    invocation: Invocation = context.obj
+    invocation.config, invocation.debug = config, debug
+    invocation.log_level, invocation.log_format = log_level.value, log_format.value
+
+
+@app.command()
+def migrate(context: typer.Context) -> None:
+    """Create the state schema, or upgrade it."""
+    from syncer.app.commands.migrate import migrate as command
+
+    raise typer.Exit(command(context.obj))
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    pipelines: Pipelines = None,
+    once: Annotated[bool, typer.Option("--once", help="Catch up and exit.")] = False,
+    json: Json = False,
+) -> None:
+    """Load the index if need be, then follow changes until SIGTERM."""
+    from syncer.app.commands.run import run as follow
+    from syncer.app.commands.run import run_once
+
+    context.obj.json = json
+    raise typer.Exit((run_once if once else follow)(context.obj, pipelines or []))
+
+
+@app.command()
+def backfill(
+    context: typer.Context,
+    pipeline: Pipeline,
+    restart: Annotated[bool, typer.Option("--restart", help="Do not go on with an unfinished backfill.")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Connections to the source.")] = 1,
+    json: Json = False,
+) -> None:
+    """Deliver every row again; safe while the daemon runs. Killed, it goes on where it was."""
+    from syncer.app.commands.backfill import backfill_pipeline
+
+    context.obj.json = json
+    raise typer.Exit(backfill_pipeline(context.obj, pipeline, restart=restart, workers=workers))
+
+
+@app.command()
+def rebuild(context: typer.Context, pipeline: Pipeline, json: Json = False) -> None:
+    """Load a new index, then point the alias to it. Stop the daemon first."""
+    from syncer.app.commands.rebuild import rebuild as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline))
+
+
+@app.command()
+def resync(
+    context: typer.Context,
+    pipeline: Pipeline,
+    ids: Annotated[str | None, typer.Option("--ids", help="Document ids, separated by commas.")] = None,
+    ids_file: Annotated[
+        Path | None, typer.Option("--ids-file", help="A file with one document id a line; - reads standard input.")
+    ] = None,
+    where: Annotated[str | None, typer.Option("--where", help="A condition in SQL over the table's columns.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Rows whose watermark is at or after this time: 2026-01-31T12:00Z.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Deliver some rows now; safe while the daemon runs. A row that is not in the table is removed from the index."""
+    from syncer.app.commands.resync import Rows
+    from syncer.app.commands.resync import resync as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline, Rows(ids, ids_file, where, since)))
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    pipelines: Pipelines = None,
+    show_sql: Annotated[bool, typer.Option("--show-sql", help="Print the SQL of remedies, ready to run.")] = False,
+    json: Json = False,
+) -> None:
+    """Compare the configuration with the real source, state and index; every finding has its remedy."""
+    from syncer.app.commands.check import check as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipelines or [], show_sql=show_sql))
+
+
+@app.command()
+def status(context: typer.Context, pipelines: Pipelines = None, json: Json = False) -> None:
+    """Show how far each pipeline is, and what holds it up."""
+    from syncer.app.commands.status import status as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipelines or []))
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    pipeline: Pipeline,
+    text: Annotated[str, typer.Argument(help="What to look for.")],
+    mode: Annotated[
+        Mode | None, typer.Option("--mode", help="Left out: hybrid where the pipeline has an embedding, else keyword.")
+    ] = None,
+    filters: Annotated[
+        list[str] | None, typer.Option("--filter", metavar="FIELD=VALUE", help="May be given several times.")
+    ] = None,
+    size: Annotated[int, typer.Option("--size", min=1, max=1000, help="How many documents.")] = 10,
+    json: Json = False,
+) -> None:
+    """Search a pipeline's index."""
+    from syncer.app.commands.search import search as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline, text, mode=mode, filters=filters or [], size=size))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Exit after the examples.")] = False,
+    directory: Annotated[Path | None, typer.Option("--dir", help="Keep the data there for the next demo.")] = None,
+) -> None:
+    """See it at work: an embedded Postgres, a search engine and a model, on the documentation of this Python."""
+    from syncer.app.demo.demo import run_demo
+
+    raise typer.Exit(run_demo(once, directory))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    sys.exit(execute(sys.argv[1:], Invocation(os.environ)))
+
+
+def execute(arguments: list[str], invocation: Invocation) -> int:
+    """Run a command line and return its exit code; says on standard error what went wrong."""
+    try:
+        app(arguments, prog_name="syncer", obj=invocation)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else ExitCode.DONE
+    except SyncerError as error:
+        return _failed(error, str(error), invocation)
+    except Exception as error:
+        return _failed(error, f"unexpected {type(error).__name__}: {error}\n  → see more with --debug", invocation)
+    return ExitCode.DONE
+
+
+def _failed(error: Exception, text: str, invocation: Invocation) -> ExitCode:
+    if invocation.debug:
+        text = "".join(traceback.format_exception(error)) + text
+    sys.stderr.write(f"syncer: {invocation.redact(text)}\n")
+    return exit_code(error)

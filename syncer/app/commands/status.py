@@ -1,0 +1,89 @@
+"""`syncer status`: how far each pipeline is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from syncer.app.exit_code import ExitCode
+from syncer.app.invocation import Invocation
+from syncer.app.status import PipelineStatus, pipeline_status
+from syncer.core.source_state import Blocker
+from syncer.ports import Clock
+
+#: A transaction that is open for longer is worth a line: the checkpoint waits for it.
+_BLOCKED_SECONDS = 60.0
+
+_COLOURS = {"following": "green", "loading": "cyan", "stopped": "red", "new": "yellow"}
+
+
+def status(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
+    """Print the status of the pipelines."""
+    with invocation.application() as (application, clock):
+        found = [pipeline_status(application, clock, name) for name in application.names(requested)]
+    invocation.show({"pipelines": [one.document() for one in found]}, lambda: _report(found, clock))
+    return ExitCode.DONE
+
+
+def _report(found: Sequence[PipelineStatus], clock: Clock) -> RenderableType:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("pipeline", "state"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("documents", "lag", "horizon lag", "dead letters"):
+        table.add_column(heading, justify="right")
+    table.add_column("index", no_wrap=True)
+    for one in found:
+        table.add_row(
+            one.name,
+            Text(one.state, _COLOURS[one.state]),
+            "–" if one.documents is None else f"{one.documents:,}",
+            _duration(one.lag_seconds),
+            _duration(one.horizon_lag_seconds),
+            f"{one.overview.dead_letters:,}" if one.overview else "–",
+            one.record.name if one.record else "–",
+        )
+    return Group(table, *(Text(f"{one.name}: {note}") for one in found for note in _notes(one, clock)))
+
+
+def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
+    """Return what asks for attention, a sentence each."""
+    notes = list(one.problems)
+    if one.load:
+        notes.append(f"{one.load[0]:,} of {one.load[1]:,} rows are loaded")
+    if one.changed:
+        notes.append(f"the configuration differs from the index in {', '.join(one.changed)}: syncer rebuild {one.name}")
+    if one.record and one.record.verify_needed:
+        notes.append(f"should be compared with its source: {one.record.verify_needed}")
+    if one.unreachable:
+        for what, count in (
+            ("without a watermark are never polled", one.unreachable.missing),
+            ("with an infinite watermark are never polled", one.unreachable.infinite),
+            ("with a watermark in the future are polled when it has come", one.unreachable.future),
+        ):
+            if count:
+                notes.append(f"{count:,} rows {what}")
+    notes += [_blocked(blocker, clock) for blocker in one.blockers or () if _old(blocker, clock)]
+    return notes
+
+
+def _old(blocker: Blocker, clock: Clock) -> bool:
+    return blocker.since is not None and clock.now() - blocker.since > timedelta(seconds=_BLOCKED_SECONDS)
+
+
+def _blocked(blocker: Blocker, clock: Clock) -> str:
+    assert blocker.since is not None
+    who = f"{blocker.application_name or 'a session'} (pid {blocker.pid}, {blocker.state})"
+    return f"the checkpoint waits for {who}, open for {_duration((clock.now() - blocker.since).total_seconds())}"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"

@@ -1,0 +1,86 @@
+"""What the command line says for every command, and the ways in and out that all commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from syncer.app.redaction import Redact, redactor
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from syncer.adapters.clock import SystemClock
+    from syncer.app.settings import Settings
+    from syncer.app.wiring import Application
+
+_PIPE_WIDTH = 200
+
+# Modules that take long to import are imported where they are needed: `syncer --help` must not wait for them.
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One run of the program."""
+
+    env: Mapping[str, str]
+    config: Path = Path("syncer.yaml")
+    log_level: str = "info"
+    #: `auto`: for people on a terminal, else JSON.
+    log_format: str = "auto"
+    debug: bool = False
+    #: Print one JSON document instead of text.
+    json: bool = False
+    #: For errors; knows the secrets once the settings are loaded.
+    redact: Redact = field(default_factory=lambda: redactor(()))
+
+    def settings(self) -> Settings:
+        """Load the settings, and keep their secrets out of the logs from now on."""
+        from syncer.app.settings import Settings
+
+        settings = Settings.load(self.config, self.env)
+        self.redact = redactor(settings.secrets())
+        self.configure_logs()
+        return settings
+
+    def configure_logs(self) -> None:
+        from syncer.app.log import STDERR, configure
+
+        as_json = self.log_format == "json" or (self.log_format == "auto" and not STDERR.isatty())
+        configure(self.log_level, json=as_json, stream=STDERR, redact=self.redact)
+
+    @contextmanager
+    def application(self) -> Iterator[tuple[Application, SystemClock]]:
+        """Lend the application; SIGTERM and Ctrl-C stop its clock."""
+        settings = self.settings()
+
+        from syncer.adapters.clock import SystemClock
+        from syncer.app.stop_signal import stopped_by_signals
+        from syncer.app.wiring import Application
+
+        clock = SystemClock()
+        with stopped_by_signals(clock):
+            application = Application(settings, clock)
+            try:
+                yield application, clock
+            finally:
+                application.close()
+
+    def show(self, document: Mapping[str, Any], text: Callable[[], RenderableType]) -> None:
+        """Print a result on standard output: the document as JSON, or its text."""
+        if self.json:
+            import json
+
+            sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        else:
+            from rich.console import Console
+
+            # A pipe has no width, and what reads it wants whole lines.
+            width = None if sys.stdout.isatty() else _PIPE_WIDTH
+            console = Console(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)
+            console.print(text(), crop=False)
+        sys.stdout.flush()

@@ -1,0 +1,68 @@
+"""What the engine tells, as log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import structlog
+
+from syncer.app.progress import LoadProgress
+from syncer.core.error import SyncerError
+from syncer.core.index import IndexRecord
+from syncer.core.report import Report
+from syncer.core.source_state import Blocker
+from syncer.engine.poll import Polled
+
+
+class LogEvents:
+    """Logs what happens to one pipeline; implements `engine.events.Events`."""
+
+    def __init__(self, pipeline: str, progress: LoadProgress) -> None:
+        self._log = structlog.get_logger(pipeline=pipeline)
+        self._progress = progress
+        self._holder: str | None = None
+
+    def attached(self, record: IndexRecord) -> None:
+        self._holder = None
+        self._log.info("attached", index=record.name, phase=record.phase.value, epoch=record.epoch)
+        if record.verify_needed:
+            self._log.warning("verify needed", index=record.name, reason=record.verify_needed)
+
+    def loading(self, settled: int, total: int) -> None:
+        self._progress(settled, total)
+
+    def loaded(self, record: IndexRecord) -> None:
+        self._progress.done()
+        self._log.info("loaded", index=record.name, alias=record.alias)
+
+    def polled(self, polled: Polled, seconds: float) -> None:
+        """Log a poll that did something."""
+        if polled.report != Report():
+            log = self._log.warning if polled.report.rejected else self._log.info
+            log("polled", **asdict(polled.report), seconds=round(seconds, 3))
+
+    def held_back(self, seconds: float, blockers: Sequence[Blocker]) -> None:
+        """Log the oldest open transactions."""
+        oldest = [{**asdict(b), "since": b.since.isoformat() if b.since else None} for b in blockers]
+        self._log.warning("checkpoint held back by open transactions", behind_seconds=round(seconds), oldest=oldest)
+
+    def standing_by(self, error: SyncerError) -> None:
+        """Log a holder once, however often it is met."""
+        if error.message != self._holder:
+            self._holder = error.message
+            self._log.info("standing by", reason=error.message)
+
+    def backing_off(self, error: SyncerError, attempt: int, seconds: float) -> None:
+        self._log.warning(
+            "backing off",
+            error=one_line(error.message),
+            hint=one_line(error.hint),
+            attempt=attempt,
+            seconds=round(seconds, 1),
+        )
+
+
+def one_line(text: str) -> str:
+    """Return the text with its line breaks and runs of blanks as single blanks."""
+    return " ".join(text.split())

@@ -1,0 +1,195 @@
+"""The settings of one pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from syncer.app.setting_type import (
+    BLANK_IS_NONE,
+    Duration,
+    Misplaced,
+    Name,
+    RefreshInterval,
+    Section,
+    Text,
+    Zone,
+    listed,
+    placeholders,
+    zone_has_daylight_saving,
+)
+
+#: A zone with daylight saving repeats an hour each autumn.
+DAYLIGHT_SAVING_MARGIN_SECONDS = 61 * 60
+#: Settings of the index that syncer keeps itself, by the setting that stands for them.
+_OWN_INDEX_SETTINGS = {
+    "number_of_shards": "index.shards",
+    "number_of_replicas": "index.replicas",
+    "refresh_interval": "index.refresh_interval",
+    "translog.durability": None,
+}
+
+
+class IndexSettings(Section):
+    """The index that a pipeline fills. Changing `alias`, `shards` or `settings` later takes a rebuild."""
+
+    alias: Text = None
+    """The name to search under; left out: the pipeline's name. The index behind it is called `<alias>-<UTC time>`."""
+    shards: int = Field(default=1, ge=1, le=1024)
+    """Primary shards."""
+    replicas: int = Field(default=1, ge=0, le=100)
+    """Copies of each shard, from the end of the first load on."""
+    refresh_interval: RefreshInterval = "1s"
+    """How long a written document may stay unsearchable; `-1`: until somebody refreshes."""
+    settings: Mapping[str, Any] = Field(default_factory=dict)
+    """Further index settings (`analysis`, `index.codec`, …), as Elasticsearch names them."""
+
+    @field_validator("settings")
+    @classmethod
+    def _not_our_own(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name in _flat(value):
+            if name in _OWN_INDEX_SETTINGS:
+                own = _OWN_INDEX_SETTINGS[name]
+                raise ValueError(f"{name} is set by {own}" if own else f"{name} is kept at what the protocol needs")
+        return value
+
+
+class FieldSettings(Section):
+    """One field of the document; a plain text is its `type`."""
+
+    column: Text = None
+    """The column that fills it; left out: the one of the same name."""
+    type: Text = None
+    """Any field type of Elasticsearch; left out: inferred from the column's type."""
+    analyzer: Text = None
+    """For `text`: `english`, `standard`, or one defined in `index.settings`."""
+    keyword: bool = False
+    """For `text`: adds a sub-field `keyword` for exact matches, sorting and facets."""
+    autocomplete: bool = False
+    """For `text`: adds a sub-field `autocomplete` of the first 2 to 15 characters of each word."""
+    boost: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Weight of the field in keyword search."""
+    dims: Annotated[int | None, Field(ge=1, le=4096)] = None
+    """For `dense_vector` filled from a column: the length of its vectors."""
+    properties: Mapping[str, Any] | None = None
+    """For `object` and `nested`: the mapping of what is inside, as Elasticsearch writes it."""
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    """Further mapping parameters (`scaling_factor`, `ignore_above`, `copy_to`, …), as Elasticsearch names them."""
+
+    #: Settings that only make sense for some types.
+    ONLY_FOR: ClassVar[Mapping[str, frozenset[str]]] = {
+        "analyzer": frozenset({"text"}),
+        "keyword": frozenset({"text"}),
+        "autocomplete": frozenset({"text"}),
+        "dims": frozenset({"dense_vector"}),
+        "properties": frozenset({"object", "nested"}),
+    }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _type_alone(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for setting, types in self.ONLY_FOR.items():
+            if getattr(self, setting) and self.type is not None and self.type not in types:
+                raise ValueError(f"{setting} is for fields of type {' or '.join(sorted(types))}, not {self.type}")
+        for option in self.options:
+            if option in type(self).model_fields:
+                raise ValueError(f"{option} is a setting of its own: write it beside options, not in it")
+        if "fields" in self.options:
+            raise ValueError("sub-fields are chosen with keyword and autocomplete; declare another field for others")
+        return self
+
+
+class EmbeddingSettings(Section):
+    """A vector made of the row's text."""
+
+    text: str
+    """What to embed: field names in braces, `"{title}\\n\\n{body}"`; doubled braces stand for themselves."""
+    field: str = Field(default="embedding", min_length=1)
+    """The field that holds the vector."""
+
+    @field_validator("text")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        if not placeholders(value):
+            raise ValueError('names no field; write for example "{title}\\n\\n{body}"')
+        return value
+
+
+class PollSettings(Section):
+    """How changes are followed."""
+
+    interval: Duration = 1.0
+    """The pause between two polls."""
+    batch_rows: int = Field(default=1000, ge=1, le=10_000)
+    """Rows that are read, embedded and written together."""
+    margin: Duration = 2.0
+    """How far a row's watermark may lie behind the clock when its transaction begins: application clocks, stamps
+    rounded down. With a `watermark_zone` that has daylight saving: at least `61m`."""
+    rewind: Duration = 900.0
+    """How far back polling starts when the source was restarted or failed over."""
+
+
+class LimitSettings(Section):
+    """What stops a pipeline."""
+
+    rejections: int = Field(default=100, ge=0)
+    """Rows that may be rejected before the pipeline stops: a broken mapping must not bury a table."""
+
+
+class PipelineSettings(Section):
+    """One alias in Elasticsearch, fed from one table. Only `table` is required."""
+
+    table: str = Field(min_length=1)
+    """`schema.table` or `table`; a name with other characters in double quotes."""
+    key: Annotated[Annotated[tuple[Name, ...], Field(min_length=1)] | None, BeforeValidator(listed)] = None
+    """The column that identifies a row, or a list; left out: the primary key."""
+    watermark: Name = "updated_at"
+    """The column that every insert and update sets to the current time."""
+    watermark_zone: Annotated[Zone | None, BLANK_IS_NONE] = None
+    """For a watermark without time zone: the zone its writers keep, `UTC` or `Europe/Berlin`."""
+    soft_delete: Text = None
+    """A column that says a row is deleted: a time that is set, or a boolean that is true."""
+    where: Text = None
+    """A condition in SQL over the row's own columns; rows that do not meet it have no document."""
+    index: IndexSettings = IndexSettings()
+    fields: Mapping[Annotated[str, Field(min_length=1)], FieldSettings] | None = Field(default=None, min_length=1)
+    """The document's fields by name; left out: every column, types inferred."""
+    embedding: EmbeddingSettings | None = None
+    poll: PollSettings = PollSettings()
+    limits: LimitSettings = LimitSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.fields is not None and self.embedding is not None:
+            if self.embedding.field in self.fields:
+                raise Misplaced("embedding.field", f"{self.embedding.field} is a field already; choose another name")
+            unknown = [name for name in placeholders(self.embedding.text) if name not in self.fields]
+            if unknown:
+                raise Misplaced("embedding.text", f"{unknown[0]} is not among the fields ({', '.join(self.fields)})")
+        if (
+            self.watermark_zone
+            and zone_has_daylight_saving(self.watermark_zone)
+            and self.poll.margin < DAYLIGHT_SAVING_MARGIN_SECONDS
+        ):
+            raise Misplaced(
+                "poll.margin",
+                f"must be 61m or more: watermark_zone {self.watermark_zone} has daylight saving, so an hour of stamps "
+                "comes twice a year; or change the column to timestamptz",
+            )
+        return self
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Sequence[str]:
+    names: list[str] = []
+    for name, value in settings.items():
+        full = f"{prefix}{name}".removeprefix("index.")
+        names += _flat(value, f"{full}.") if isinstance(value, Mapping) and full != "index" else [full]
+        if full == "index" and isinstance(value, Mapping):
+            names += _flat(value)
+    return names

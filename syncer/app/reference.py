@@ -1,0 +1,166 @@
+"""Writes the reference of all settings, `docs/configuration.md`, from the models: `python -m syncer.app.reference`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from syncer.app.setting_type import seconds
+from syncer.app.settings import Settings
+
+_OPENING = """# Configuration
+
+<!-- Generated from the models in syncer/app: python -m syncer.app.reference > docs/configuration.md -->
+
+syncer reads one YAML file: `syncer.yaml`, or the one named by `-c FILE` or `SYNCER_CONFIG`. This is enough:
+
+```yaml
+source: {url: "${SYNCER_SOURCE_URL}"}
+elasticsearch: {hosts: "http://localhost:9200"}
+pipelines:
+  articles:
+    table: public.articles
+```
+
+Everything else has a default. A longer one:
+
+```yaml
+source: {url: "${SYNCER_SOURCE_URL}"}
+state: {url: "${SYNCER_STATE_URL:-}", schema: syncer}
+elasticsearch:
+  hosts: ["https://search.example.com:9200"]
+  api_key: "${ELASTICSEARCH_API_KEY}"
+  ca_certs: /etc/ssl/search-ca.pem
+embedding: {model: sentence-transformers/all-MiniLM-L6-v2}
+pipelines:
+  articles:
+    table: public.articles
+    soft_delete: deleted_at
+    where: "status = 'published'"
+    index: {shards: 2, replicas: 1}
+    fields:
+      title: {type: text, analyzer: english, keyword: true, autocomplete: true, boost: 3}
+      body: {column: content, type: text, analyzer: english}
+      tags: keyword
+      published_at: date
+    embedding: {text: "{title}\\n\\n{body}"}
+    poll: {interval: 500ms}
+```
+
+- **Variables**: `${VAR}` and `${VAR:-default}` (where `VAR` is unset or empty) stand for environment variables in any
+  text value; `$${` stands for the characters `${`. They are replaced after the file was parsed, so a password may hold
+  any character. A variable that is not set and has no default is an error.
+- **Durations**: `200ms`, `1s`, `15m`, `1h`, `1d`, or a number of seconds.
+- **Unknown settings** are errors, and so is a setting that stands twice: a misspelt one never passes in silence.
+- **Secrets** (`url`, `api_key`, `password`) are never printed, logged, or named in an error.
+- A text that is empty counts as left out, so `${VAR:-}` makes a setting optional.
+
+`syncer check` compares all this with the real source, state and index.
+"""
+
+#: Sections in the order of the page: where they stand in the file.
+_PLACES = (
+    "source",
+    "state",
+    "elasticsearch",
+    "embedding",
+    "pipelines.NAME",
+    "pipelines.NAME.index",
+    "pipelines.NAME.fields.FIELD",
+    "pipelines.NAME.embedding",
+    "pipelines.NAME.poll",
+    "pipelines.NAME.limits",
+)
+
+_TYPE_NAMES: Mapping[Any, str] = {
+    str: "text",
+    SecretStr: "text, secret",
+    int: "number",
+    float: "number",
+    bool: "`true` or `false`",
+}
+
+
+def reference() -> str:
+    """Return the page."""
+    return _OPENING + "".join(f"\n{part}" for place in _PLACES for part in _section(place, _model(place)))
+
+
+def _section(place: str, model: type[BaseModel]) -> Iterator[str]:
+    yield f"## `{place}`\n"
+    yield f"{_words(model.__doc__ or '')}\n"
+    rows = [_row(field.alias or name, field) for name, field in model.model_fields.items() if not _nested(field)]
+    yield "\n".join(["| setting | type | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    meaning = _words(field.description or "").replace("|", "\\|")
+    return f"| `{name}` | {_type(field)} | {_default(field)} | {meaning} |"
+
+
+def _type(field: FieldInfo) -> str:
+    if any(getattr(part, "func", None) is seconds for part in field.metadata):
+        return "duration"
+    kind = _plain(field.annotation)
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{choice}`" for choice in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "text, or a list"
+    if get_origin(kind) is Mapping:
+        return "mapping"
+    return _TYPE_NAMES.get(kind, "text")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value is PydanticUndefined or value is None or value == ():
+        return "–"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, float):
+        duration = _type(field) == "duration"
+        return f"`{_duration(value)}`" if duration else f"`{value:g}`"
+    return f"`{value}`"
+
+
+def _duration(length: float) -> str:
+    return f"{length / 60:g}m" if length >= 60 and length % 60 == 0 else f"{length:g}s"
+
+
+def _model(place: str) -> type[BaseModel]:
+    kind: Any = Settings
+    for part in place.split("."):
+        inner = get_args(kind)[-1] if get_origin(kind) is Mapping else kind.model_fields[part].annotation
+        kind = _plain(inner)
+    model: type[BaseModel] = kind
+    return model
+
+
+def _nested(field: FieldInfo) -> bool:
+    """Tell whether the setting is a section, which has a table of its own."""
+    kind = _plain(field.annotation)
+    inner = get_args(kind)[-1] if get_origin(kind) is Mapping else kind
+    return isinstance(inner, type) and issubclass(inner, BaseModel)
+
+
+def _plain(kind: Any) -> Any:
+    """Return a type without `| None` and without annotations."""
+    if get_origin(kind) in (Union, UnionType):
+        kind = next(option for option in get_args(kind) if option is not type(None))
+    return kind.__origin__ if hasattr(kind, "__metadata__") else kind
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,151 @@
+"""Every setting there is, with its default and its meaning; `docs/configuration.md` is generated from these models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+
+from syncer.app.interpolation import interpolate
+from syncer.app.pipeline_settings import PipelineSettings
+from syncer.app.setting_type import (
+    BLANK_IS_NONE,
+    Duration,
+    Fingerprint,
+    Host,
+    Misplaced,
+    Secret,
+    Section,
+    Text,
+    index_name,
+    listed,
+    passwords,
+)
+from syncer.app.settings_error import explain
+from syncer.app.yaml_file import read_yaml, readable
+from syncer.core.error import ConfigurationError
+
+
+class SourceSettings(Section):
+    """The database that holds the tables."""
+
+    url: SecretStr = Field(min_length=1)
+    """`postgresql://user:password@host:5432/database`, the primary, not through a transaction pooler. Its user needs
+    SELECT on the tables, and no more where `state.url` is another database."""
+
+
+class StateSettings(Section):
+    """Where syncer keeps checkpoints, dead letters and cached vectors."""
+
+    url: Secret = None
+    """A Postgres database; left out or empty: the source database."""
+    schema_: str = Field(default="syncer", alias="schema", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    """The schema that `syncer migrate` creates there."""
+
+
+class ElasticsearchSettings(Section):
+    """The cluster that holds the indices: `hosts` or `cloud_id`, and an API key or a user where it asks for one."""
+
+    hosts: Annotated[tuple[Host, ...], BeforeValidator(listed)] = ()
+    """URLs with scheme, host and port; one, or a list."""
+    cloud_id: Text = None
+    """The id of an Elastic Cloud deployment, in place of `hosts`."""
+    api_key: Secret = None
+    """An encoded API key."""
+    username: Text = None
+    """With `password`, in place of `api_key`."""
+    password: Secret = None
+    """The password of `username`."""
+    ca_certs: Annotated[Path | None, BLANK_IS_NONE] = None
+    """A file with the authority that signed the server's certificate; left out: those the system trusts."""
+    certificate_fingerprint: Annotated[Fingerprint | None, BLANK_IS_NONE] = None
+    """SHA-256 of the server's certificate in hexadecimal digits, in place of `ca_certs`."""
+    verify_certs: bool = True
+    """`false` trusts any certificate: for tests."""
+    request_timeout: Duration = 30.0
+    """How long a request may take."""
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if bool(self.hosts) == bool(self.cloud_id):
+            raise ValueError("give either hosts or cloud_id")
+        if self.api_key and (self.username or self.password):
+            raise ValueError("give either api_key or username and password")
+        if bool(self.username) != bool(self.password):
+            raise ValueError("username and password belong together")
+        if self.ca_certs and self.certificate_fingerprint:
+            raise ValueError("give either ca_certs or certificate_fingerprint")
+        return self
+
+
+class ModelSettings(Section):
+    """The model that embeds texts; loaded only where a pipeline has `embedding`."""
+
+    model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", min_length=1)
+    """A name on the hub, or a folder."""
+    backend: Literal["torch"] = "torch"
+    """What runs the model."""
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    source: SourceSettings
+    elasticsearch: ElasticsearchSettings
+    pipelines: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")], PipelineSettings] = Field(
+        min_length=1
+    )
+    """Pipelines by name: letters, digits, `-` and `_`."""
+    state: StateSettings = StateSettings()
+    embedding: ModelSettings = ModelSettings()
+
+    @classmethod
+    def load(cls, path: Path, env: Mapping[str, str]) -> Self:
+        """Read a configuration file. Raises ConfigurationError that names all that is wrong, each with its line."""
+        file = read_yaml(path)
+        values, problems = interpolate(file.values, env)
+        if not problems:
+            try:
+                return cls.model_validate(values)
+            except ValidationError as error:
+                problems = explain(error, cls)
+        found = sorted((file.line(place), readable(place), text) for place, text in problems)
+        lines = [f"line {line}: {place}: {text}" if place else f"line {line}: {text}" for line, place, text in found]
+        raise ConfigurationError(f"{path}, {lines[0]}" if len(lines) == 1 else f"{path}:\n  " + "\n  ".join(lines))
+
+    @model_validator(mode="after")
+    def _aliases(self) -> Self:
+        names: dict[str, str] = {}
+        for name in self.pipelines:
+            alias = self.alias(name)
+            try:
+                index_name(alias)
+            except ValueError as error:
+                raise Misplaced(f"pipelines.{name}.index.alias", str(error)) from error
+            if alias in names:
+                raise Misplaced(f"pipelines.{name}.index.alias", f"is that of pipeline {names[alias]} too: {alias}")
+            names[alias] = name
+        return self
+
+    def alias(self, pipeline: str) -> str:
+        """Return the alias that a pipeline is searched under."""
+        return self.pipelines[pipeline].index.alias or pipeline
+
+    @property
+    def state_url(self) -> SecretStr:
+        return self.state.url or self.source.url
+
+    @property
+    def state_setting(self) -> str:
+        """What the configuration calls that URL."""
+        return "state.url" if self.state.url else "source.url"
+
+    def secrets(self) -> Sequence[str]:
+        """Return every text that must not be shown to anybody."""
+        known = [self.elasticsearch.api_key, self.elasticsearch.password]
+        found = [secret.get_secret_value() for secret in known if secret]
+        for url in (self.source.url, self.state.url):
+            found += passwords(url.get_secret_value()) if url else []
+        return found

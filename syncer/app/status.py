@@ -1,0 +1,175 @@
+"""How far a pipeline is; what is away is left out, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from syncer.adapters.elastic.indices import ElasticIndices
+from syncer.adapters.elastic.mapping import IndexSettings
+from syncer.adapters.postgres.feed import Unreachable, unreachable
+from syncer.adapters.postgres.inspection import load_progress
+from syncer.adapters.postgres.source import PostgresSource
+from syncer.app.wiring import Application, Blueprint
+from syncer.core.error import SyncerError
+from syncer.core.fingerprint import differences
+from syncer.core.index import IndexRecord, Phase
+from syncer.core.overview import Overview
+from syncer.core.position import BEGINNING
+from syncer.core.settlement import Checkpoint
+from syncer.core.source_state import Blocker
+from syncer.ports import Clock
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class PipelineStatus:
+    """What is known of one pipeline now; None: not known, and `problems` say why."""
+
+    name: str
+    #: `new`, `loading`, `following`, or `stopped`: nobody holds the lease.
+    state: str
+    record: IndexRecord | None = None
+    overview: Overview | None = None
+    documents: int | None = None
+    checkpoint: datetime | None = None
+    horizon_lag_seconds: float | None = None
+    lag_seconds: float | None = None
+    fingerprint_matches: bool | None = None
+    #: What differs from the configuration.
+    changed: Sequence[str] = ()
+    #: Rows settled and rows in all.
+    load: tuple[int, int] | None = None
+    blockers: Sequence[Blocker] | None = None
+    unreachable: Unreachable | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def document(self) -> Mapping[str, Any]:
+        """Return the fields that scripts rely on, and what else is known."""
+        record = self.record
+        return {
+            "name": self.name,
+            "state": self.state,
+            "phase": record.phase.value if record else None,
+            "index": record.name if record else None,
+            "documents": self.documents,
+            "checkpoint": self.checkpoint.isoformat() if self.checkpoint else None,
+            "horizon_lag_seconds": self.horizon_lag_seconds,
+            "lag_seconds": self.lag_seconds,
+            "dead_letters": self.overview.dead_letters if self.overview else 0,
+            "fingerprint_matches": self.fingerprint_matches,
+            "fingerprint_differs_in": list(self.changed),
+            "verify_needed": bool(record and record.verify_needed),
+            "verify_reason": record.verify_needed if record else None,
+            "holder": self.overview.holder if self.overview else None,
+            "load": dict(zip(("settled", "total"), self.load, strict=True)) if self.load else None,
+            "blockers": None if self.blockers is None else [_blocker(blocker) for blocker in self.blockers],
+            "unreachable": _counts(self.unreachable),
+            "problems": self.problems,
+        }
+
+
+def pipeline_status(application: Application, clock: Clock, name: str) -> PipelineStatus:
+    """Return what is known of a pipeline. Raises StateUnavailable, and ConfigurationError without a state schema."""
+    store = application.store
+    record = store.index(name)
+    overview = store.overview(record.name) if record else None
+    status = PipelineStatus(name, _state(record, overview), record, overview)
+    plan = _known(status, "the table", lambda: application.blueprint(name))
+    now = clock.now()
+    if plan is not None:
+        now = _known(status, "the source", lambda: _look_at_source(application, plan, status)) or now
+    if record is None or overview is None:
+        return status
+    if plan is not None and record.fingerprint:
+        status.changed = differences(record.fingerprint, plan.fingerprint)
+        status.fingerprint_matches = not status.changed
+    if record.phase is Phase.LIVE or record.identity:
+        status.documents = _known(status, "Elasticsearch", lambda: _documents(application, record.name))
+    status.load = _load(application, record.name)
+    zone = application.settings.pipelines[name].watermark_zone
+    # Before it is loaded nobody searches the index, so that nothing lags.
+    for checkpoint in overview.checkpoints.values() if record.phase is Phase.LIVE else ():
+        _measure(status, checkpoint, now, zone)
+    return status
+
+
+def _look_at_source(application: Application, plan: Blueprint, status: PipelineStatus) -> datetime:
+    """Enter what the source knows, and return its clock."""
+    session = application.source_session()
+    try:
+        source = PostgresSource(session)
+        now = source.observe().clock
+        status.blockers = source.blockers()
+        status.unreachable = unreachable(session, plan.table, now)
+        return now
+    finally:
+        session.close()
+
+
+def _documents(application: Application, index: str) -> int:
+    return ElasticIndices(application.elasticsearch, {}, IndexSettings()).count(index)
+
+
+def _load(application: Application, index: str) -> tuple[int, int] | None:
+    session = application.state_session()
+    try:
+        return load_progress(session, application.settings.state.schema_, index)
+    finally:
+        session.close()
+
+
+def _measure(status: PipelineStatus, checkpoint: Checkpoint, now: datetime, zone: str | None) -> None:
+    """Enter how far behind the clock a feed is; of several feeds the one furthest behind."""
+
+    def instant(time: datetime) -> datetime:
+        # Of a watermark without time zone, local times are kept, labelled UTC.
+        return time.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) if zone else time
+
+    polled_at = instant(checkpoint.polled_at)
+    settled = checkpoint.position.watermark
+    settled_at = instant(settled) if settled > BEGINNING else None
+    # What a poll that read to its end has seen is older than that poll, not than its checkpoint.
+    reached = polled_at if checkpoint.complete else settled_at
+    if settled_at is not None:
+        status.checkpoint = min(status.checkpoint or settled_at, settled_at)
+        status.horizon_lag_seconds = _further(status.horizon_lag_seconds, now, settled_at)
+    if reached is not None:
+        status.lag_seconds = _further(status.lag_seconds, now, reached)
+
+
+def _further(known: float | None, now: datetime, since: datetime) -> float:
+    return round(max(known or 0.0, (now - since).total_seconds()), 3)
+
+
+def _state(record: IndexRecord | None, overview: Overview | None) -> str:
+    if record is None or overview is None or record.phase is Phase.NEW:
+        return "new"
+    if overview.holder is None:
+        return "stopped"
+    return "loading" if record.phase is Phase.LOADING else "following"
+
+
+def _known(status: PipelineStatus, what: str, look: Callable[[], T]) -> T | None:
+    try:
+        return look()
+    except SyncerError as error:
+        status.problems.append(f"{what} cannot be looked at: {error.message}")
+        return None
+
+
+def _blocker(blocker: Blocker) -> Mapping[str, Any]:
+    return {
+        "pid": blocker.pid,
+        "application_name": blocker.application_name,
+        "state": blocker.state,
+        "since": blocker.since.isoformat() if blocker.since else None,
+    }
+
+
+def _counts(found: Unreachable | None) -> Mapping[str, int] | None:
+    return {"missing": found.missing, "infinite": found.infinite, "future": found.future} if found else None

@@ -1,0 +1,259 @@
+"""The composition root: settings in, pipelines out. The only place that knows every adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from syncer.adapters.elastic.client import Client, ElasticConnection, connect, server
+from syncer.adapters.elastic.indices import ElasticIndices
+from syncer.adapters.elastic.mapping import IndexSettings, index_settings, mapping
+from syncer.adapters.elastic.search import ElasticSearcher
+from syncer.adapters.elastic.sink import ElasticSink
+from syncer.adapters.embedding.sentence import SentenceEmbedder
+from syncer.adapters.postgres.catalog import read_table
+from syncer.adapters.postgres.documents import PostgresDocuments
+from syncer.adapters.postgres.feed import PostgresChangeFeed
+from syncer.adapters.postgres.keys import PostgresKeyFeed
+from syncer.adapters.postgres.migrate import require_current
+from syncer.adapters.postgres.session import OUTPUT_SETTINGS, SOURCE_SETTINGS, STATE_SETTINGS, Session
+from syncer.adapters.postgres.source import PostgresSource
+from syncer.adapters.postgres.state import PostgresStateStore
+from syncer.adapters.postgres.vector_cache import PostgresVectorCache
+from syncer.app.pipeline_settings import PipelineSettings
+from syncer.app.settings import Settings
+from syncer.core.error import ConfigurationError, SourceUnavailable, StateUnavailable
+from syncer.core.field import Declared, Field, VectorField, resolve_fields
+from syncer.core.fingerprint import fingerprint
+from syncer.core.index import write_alias
+from syncer.core.table import Table
+from syncer.engine.embed import Embedding
+from syncer.engine.pipeline import Limits, Pipeline, Reader
+from syncer.engine.poll import PollLimits
+from syncer.ports import Clock
+
+#: Batches under way at once, over all pipelines.
+_WRITERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What a pipeline's settings mean on the database that is there: no index is touched to know it."""
+
+    name: str
+    settings: PipelineSettings
+    table: Table
+    fields: Sequence[Field]
+    vectors: Sequence[VectorField]
+    #: The hydration statement, to be read.
+    statement: str
+    mapping: Mapping[str, Any]
+    index: IndexSettings
+    #: By part.
+    fingerprint: Mapping[str, str]
+
+
+class Application:
+    """Everything that one process shares; connects to what is asked for, when it is asked for."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._executor = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
+
+    def names(self, requested: Sequence[str]) -> list[str]:
+        """Return the names of the pipelines that were asked for; of all where none were."""
+        known = list(self.settings.pipelines)
+        for name in requested:
+            if name not in known:
+                raise ConfigurationError(f"there is no pipeline {name!r}", hint=f"there is {', '.join(known)}")
+        return list(dict.fromkeys(requested)) or known
+
+    @cached_property
+    def store(self) -> PostgresStateStore:
+        """The state. Raises ConfigurationError where its schema is missing or of another version."""
+        url, schema = self.settings.state_url.get_secret_value(), self.settings.state.schema_
+        require_current(url, schema, setting=self._state_setting)
+        return PostgresStateStore(url, schema, setting=self._state_setting)
+
+    @cached_property
+    def elasticsearch(self) -> Client:
+        """The client. Raises ConfigurationError where what answers is too old, or something else."""
+        of = self.settings.elasticsearch
+        client = connect(
+            ElasticConnection(
+                hosts=of.hosts,
+                cloud_id=of.cloud_id,
+                api_key=of.api_key.get_secret_value() if of.api_key else None,
+                username=of.username,
+                password=of.password.get_secret_value() if of.password else None,
+                ca_certs=str(of.ca_certs) if of.ca_certs else None,
+                certificate_fingerprint=of.certificate_fingerprint,
+                verify_certs=of.verify_certs,
+                request_timeout_seconds=of.request_timeout,
+            )
+        )
+        server(client)
+        return client
+
+    @cached_property
+    def embedder(self) -> SentenceEmbedder:
+        """The model: one for all pipelines."""
+        return SentenceEmbedder(self.settings.embedding.model, backend=self.settings.embedding.backend)
+
+    def source_session(self) -> Session:
+        """Return a new connection to the source."""
+        return Session(
+            self.settings.source.url.get_secret_value(),
+            setting="source.url",
+            settings=SOURCE_SETTINGS,
+            unavailable=SourceUnavailable,
+        )
+
+    def state_session(self) -> Session:
+        """Return a new connection to the state database, whatever is in it."""
+        return Session(
+            self.settings.state_url.get_secret_value(),
+            setting=self.settings.state_setting,
+            settings=STATE_SETTINGS,
+            unavailable=StateUnavailable,
+        )
+
+    def blueprint(self, name: str) -> Blueprint:
+        """Read the catalogue, and return what the pipeline comes to."""
+        settings = self.settings.pipelines[name]
+        session = self.source_session()
+        try:
+            table = _table(session, name, settings)
+            fields = resolve_fields(table, _declared(settings), setting=f"pipelines.{name}")
+            vectors = self._vectors(settings)
+            statement = PostgresDocuments(session, table, fields, vectors).statement
+        finally:
+            session.close()
+        index = IndexSettings(
+            settings.index.shards, settings.index.replicas, settings.index.refresh_interval, settings.index.settings
+        )
+        body = mapping(fields, vectors)
+        # Replicas and the refresh interval can change in place; all other settings were given at creation.
+        lasting = {
+            key: value
+            for key, value in index_settings(index).items()
+            if key not in {"number_of_replicas", "refresh_interval"}
+        }
+        parts: dict[str, Any] = {
+            "mapping": body,
+            "settings": lasting,
+            "hydration": [statement, dict(OUTPUT_SETTINGS)],
+        }
+        if settings.embedding:
+            parts["embedding"] = [self.embedder.fingerprint, settings.embedding.text]
+        return Blueprint(name, settings, table, fields, vectors, statement, body, index, fingerprint(parts))
+
+    def pipeline(self, name: str) -> Pipeline:
+        """Return a pipeline, ready to run."""
+        return self.build(self.blueprint(name))
+
+    def build(self, plan: Blueprint) -> Pipeline:
+        """Return the pipeline of a blueprint."""
+        store, client = self.store, self.elasticsearch
+        return Pipeline(
+            name=plan.name,
+            alias=self.settings.alias(plan.name),
+            fingerprint=plan.fingerprint,
+            reader=lambda: self._reader(plan),
+            embedding=self._embedding if plan.vectors else None,
+            sink=lambda index: ElasticSink(client, write_alias(index)),
+            indices=ElasticIndices(client, plan.mapping, plan.index),
+            store=store,
+            clock=self._clock,
+            executor=self._executor,
+            limits=_limits(plan.settings),
+        )
+
+    def searcher(self, name: str) -> ElasticSearcher:
+        """Return what searches the pipeline's index."""
+        plan = self.blueprint(name)
+        embed = (lambda text: self.embedder.embed([text])[0]) if plan.vectors else None
+        return ElasticSearcher(self.elasticsearch, self.settings.alias(name), plan.fields, plan.vectors, embed)
+
+    def close(self) -> None:
+        """Disconnect from everything."""
+        self._executor.shutdown()
+        for name in ("store", "elasticsearch", "_cache"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+    @property
+    def _state_setting(self) -> str:
+        return "state.url" if self.settings.state.url else "source.url"
+
+    @cached_property
+    def _cache(self) -> PostgresVectorCache:
+        url = self.settings.state_url.get_secret_value()
+        return PostgresVectorCache(url, self.settings.state.schema_, setting=self._state_setting)
+
+    @cached_property
+    def _embedding(self) -> Embedding:
+        return Embedding(self.embedder, self._cache)
+
+    def _vectors(self, settings: PipelineSettings) -> Sequence[VectorField]:
+        if settings.embedding is None:
+            return ()
+        return (VectorField(settings.embedding.field, settings.embedding.text, self.embedder.dims),)
+
+    def _reader(self, plan: Blueprint) -> Reader:
+        session = self.source_session()
+        return Reader(
+            source=PostgresSource(session),
+            feeds=[PostgresChangeFeed(session, plan.table)],
+            keys=PostgresKeyFeed(session, plan.table),
+            documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors),
+            close=session.close,
+        )
+
+
+def _table(session: Session, name: str, settings: PipelineSettings) -> Table:
+    return read_table(
+        session,
+        settings.table,
+        key=settings.key or (),
+        watermark=settings.watermark,
+        watermark_zone=settings.watermark_zone,
+        soft_delete=settings.soft_delete,
+        where=settings.where,
+        setting=f"pipelines.{name}",
+    )
+
+
+def _declared(settings: PipelineSettings) -> Mapping[str, Declared] | None:
+    if settings.fields is None:
+        return None
+    return {
+        name: Declared(
+            column=field.column,
+            type=field.type,
+            analyzer=field.analyzer,
+            keyword=field.keyword,
+            autocomplete=field.autocomplete,
+            boost=field.boost,
+            options={
+                **({"dims": field.dims} if field.dims else {}),
+                **({"properties": field.properties} if field.properties else {}),
+                **field.options,
+            },
+        )
+        for name, field in settings.fields.items()
+    }
+
+
+def _limits(settings: PipelineSettings) -> Limits:
+    return Limits(
+        poll=PollLimits(batch_rows=settings.poll.batch_rows, margin=timedelta(seconds=settings.poll.margin)),
+        interval_seconds=settings.poll.interval,
+        rewind=timedelta(seconds=settings.poll.rewind),
+        rejections=settings.limits.rejections,
+    )

@@ -1,0 +1,82 @@
+"""Which Elasticsearch type each Postgres type becomes; `docs/types.md` shows the values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from syncer.core.table import Column
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """A field's type in Elasticsearch, as far as a column's type decides it."""
+
+    name: str
+    #: With a sub-field for exact matches.
+    keyword: bool = False
+
+
+_TEXT = FieldType("text", keyword=True)
+_KEYWORD = FieldType("keyword")
+# An object without properties: any JSON is accepted and given back, none of it is indexed. Whether a value is a number,
+# a date or an object may differ from row to row, and the first row would decide for all of them.
+_JSON = FieldType("object")
+
+#: By `pg_type.typname` of the base type.
+_BY_TYPE: Mapping[str, FieldType] = {
+    "int2": FieldType("short"),
+    "int4": FieldType("integer"),
+    "int8": FieldType("long"),
+    "oid": FieldType("long"),
+    "float4": FieldType("float"),
+    "float8": FieldType("double"),
+    "numeric": FieldType("double"),
+    "bool": FieldType("boolean"),
+    "timestamptz": FieldType("date"),
+    "timestamp": FieldType("date"),
+    "date": FieldType("date"),
+    "inet": FieldType("ip"),
+    "cidr": FieldType("ip_range"),
+    "bytea": FieldType("binary"),
+    "json": _JSON,
+    "jsonb": _JSON,
+    "int4range": FieldType("integer_range"),
+    "int8range": FieldType("long_range"),
+    "numrange": FieldType("double_range"),
+    "tsrange": FieldType("date_range"),
+    "tstzrange": FieldType("date_range"),
+    "daterange": FieldType("date_range"),
+    "int4multirange": FieldType("integer_range"),
+    "int8multirange": FieldType("long_range"),
+    "nummultirange": FieldType("double_range"),
+    "tsmultirange": FieldType("date_range"),
+    "tstzmultirange": FieldType("date_range"),
+    "datemultirange": FieldType("date_range"),
+    **dict.fromkeys(("text", "varchar", "bpchar", "xml", "citext"), _TEXT),
+    **dict.fromkeys(("name", "char", "uuid", "bit", "varbit", "macaddr", "macaddr8", "money"), _KEYWORD),
+    **dict.fromkeys(("interval", "time", "timetz"), _KEYWORD),
+    **dict.fromkeys(("point", "line", "lseg", "box", "path", "polygon", "circle"), _KEYWORD),
+    **dict.fromkeys(("xid", "xid8", "cid", "tid", "pg_lsn", "pg_snapshot", "txid_snapshot"), _KEYWORD),
+    **dict.fromkeys(("jsonpath", "refcursor"), _KEYWORD),
+}
+
+_FIELD_TYPES = (
+    "text match_only_text search_as_you_type keyword wildcard version completion byte short integer long "
+    "unsigned_long half_float float double scaled_float boolean binary date date_nanos ip geo_point geo_shape "
+    "integer_range long_range float_range double_range date_range ip_range object nested flattened dense_vector "
+    "sparse_vector rank_feature rank_features"
+)
+#: The types that a field may be declared with.
+FIELD_TYPES = frozenset(_FIELD_TYPES.split())
+
+
+def infer(column: Column) -> FieldType | None:
+    """Return the type of a field filled from a column, for an array from its elements; None: there is no good one.
+
+    There is none for composite types, search vectors and queries, types whose text depends on the catalogue
+    (`regclass` and its kin, `aclitem`), types that Postgres uses internally, and those of most extensions.
+    """
+    if column.kind == "e":
+        return _KEYWORD
+    return _BY_TYPE.get(column.type) if column.kind in "brm" else None

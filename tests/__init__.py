@@ -1,0 +1,1 @@
+"""Tests mirror the package; servers for them are in `tests.services`."""

@@ -1,0 +1,80 @@
+"""A server that says what a test tells it to, for answers that no healthy Elasticsearch gives on demand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked."""
+
+    path: str
+    body: str
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.body.splitlines()]
+
+    def all_applied(self) -> dict[str, Any]:
+        """Return the answer to this bulk in which every write, none of them a removal, is applied."""
+        names = [line["index"]["_id"] for line in self.lines[::2]]
+        return {"items": [{"index": {"_id": name, "status": 200, "result": "updated"}} for name in names]}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said. No status: the connection is closed without an answer."""
+
+    status: int | None
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+ELASTICSEARCH: Mapping[str, str] = {"X-Elastic-Product": "Elasticsearch"}
+
+
+@contextmanager
+def scripted(answer: Callable[[Request], Answer]) -> Iterator[str]:
+    """Run it and lend its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+            said = answer(Request(self.path, body))
+            if said.status is None:
+                self.close_connection = True
+                return
+            text = said.body if isinstance(said.body, str) else json.dumps(said.body)
+            self.send_response(said.status)
+            for name, value in {"Content-Type": "application/json", **ELASTICSEARCH, **said.headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        do_POST = do_PUT = do_HEAD = do_GET
+
+        def log_message(self, *args: Any) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+    server = Server(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,247 @@
+"""Physical indices, their aliases and what proves that an index is the one it was."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from syncer.adapters.elastic.indices import ElasticIndices
+from syncer.adapters.elastic.mapping import IndexSettings, mapping
+from syncer.core.error import ConfigurationError, FatalError, IndexMissing, SinkUnavailable
+from syncer.core.field import Field, VectorField
+from syncer.core.index import write_alias
+from tests.conftest import Elastic
+
+META = {"pipeline": "articles", "fingerprint": {"mapping": "1"}}
+FIELDS = [Field("title", "title", "text", analyzer="english", keyword=True, autocomplete=True)]
+
+
+def indices_of(elastic: Elastic, fields: list[Field] = FIELDS, **settings: Any) -> ElasticIndices:
+    vectors = [VectorField("v", "{title}", 3)]
+    return ElasticIndices(elastic.client, mapping(fields, vectors), IndexSettings(**settings))
+
+
+def settings_of(elastic: Elastic, index: str) -> dict[str, Any]:
+    found: dict[str, Any] = elastic.client.indices.get(index=index)[index]["settings"]["index"]
+    return found
+
+
+def behind(elastic: Elastic, alias: str) -> set[str]:
+    return set(elastic.client.indices.get_alias(name=alias))
+
+
+def test_an_index_is_created_for_loading(elastic: Elastic, index_prefix: str) -> None:
+    """No refresh, no replica, durable, with its write alias and meta; a second time changes nothing."""
+    name = f"{index_prefix}-1"
+    indices = indices_of(elastic, replicas=2, shards=2)
+    indices.create(name, META)
+    uuid = settings_of(elastic, name)["uuid"]
+    indices.create(name, META)
+    found = settings_of(elastic, name)
+    assert found["uuid"] == uuid
+    assert (found["refresh_interval"], found["number_of_replicas"], found["number_of_shards"]) == ("-1", "0", "2")
+    assert found["translog"]["durability"] == "request"
+    assert found["gc_deletes"] == "1h"
+    assert behind(elastic, write_alias(name)) == {name}
+    assert indices.meta(name) == META
+
+
+def test_every_kind_of_field_is_accepted(elastic: Elastic, index_prefix: str) -> None:
+    """The server takes the mapping of each type that a column can become."""
+    numbers = ["long", "integer", "short", "byte", "double", "float", "half_float"]
+    ranges = ["integer_range", "long_range", "double_range", "date_range", "ip_range"]
+    others = ["keyword", "boolean", "date", "date_nanos", "ip", "binary", "object", "flattened", "geo_point"]
+    kinds = numbers + ranges + others
+    nested = {"properties": {"name": {"type": "keyword"}}}
+    fields = [Field(kind, kind, kind) for kind in kinds] + [Field("tags", "tags", "nested", options=nested)]
+    indices_of(elastic, fields).create(f"{index_prefix}-1", META)
+    made = elastic.client.indices.get_mapping(index=f"{index_prefix}-1")[f"{index_prefix}-1"]["mappings"]["properties"]
+    assert {name for name in made if name not in {"v", "_syncer"}} == {*kinds, "tags"}
+
+
+def test_another_index_of_that_name_is_in_the_way(elastic: Elastic, index_prefix: str) -> None:
+    """Whether it was made for something else or by somebody else."""
+    indices = indices_of(elastic)
+    indices.create(f"{index_prefix}-1", META)
+    with pytest.raises(ConfigurationError, match=f"{index_prefix}-1"):
+        indices.create(f"{index_prefix}-1", {**META, "fingerprint": {"mapping": "2"}})
+    elastic.client.indices.create(index=f"{index_prefix}-2")
+    with pytest.raises(ConfigurationError, match=f"{index_prefix}-2"):
+        indices.create(f"{index_prefix}-2", META)
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (Field("title", "title", "nonsense"), "nonsense"),
+        (Field("title", "title", "text", analyzer="klingon"), "klingon"),
+        (Field("title", "title", "date", options={"format": "jjj"}), "jjj"),
+    ],
+)
+def test_a_mapping_that_the_server_refuses_is_the_settings_fault(
+    real_elastic: Elastic, index_prefix: str, field: Field, said: str
+) -> None:
+    """With the server's reason and the place to look; nothing is left behind."""
+    with pytest.raises(ConfigurationError, match=said) as refused:
+        indices_of(real_elastic, [field]).create(f"{index_prefix}-1", META)
+    assert "fields" in refused.value.hint
+    assert not real_elastic.client.indices.exists(index=f"{index_prefix}-1")
+
+
+def test_a_name_in_the_way_of_the_write_alias_is_reported(real_elastic: Elastic, index_prefix: str) -> None:
+    """Somebody's index may be called like it."""
+    real_elastic.client.indices.create(index=write_alias(f"{index_prefix}-1"))
+    with pytest.raises(ConfigurationError, match=write_alias(f"{index_prefix}-1")):
+        indices_of(real_elastic).create(f"{index_prefix}-1", META)
+
+
+def test_a_closed_index_is_reported(real_elastic: Elastic, index_prefix: str) -> None:
+    """With the call that opens it, when it is created again and when it is looked at."""
+    indices = indices_of(real_elastic)
+    indices.create(f"{index_prefix}-1", META)
+    real_elastic.client.indices.close(index=f"{index_prefix}-1")
+    with pytest.raises(ConfigurationError, match="closed") as refused:
+        indices.create(f"{index_prefix}-1", META)
+    assert "_open" in refused.value.hint
+    with pytest.raises(FatalError, match="closed"):
+        indices.identity(f"{index_prefix}-1")
+
+
+def test_an_index_stays_the_one_it_is(elastic: Elastic, index_prefix: str) -> None:
+    """Two looks see the same identity, one history for each shard; an index made anew has another one."""
+    indices = indices_of(elastic, shards=3)
+    indices.create(f"{index_prefix}-1", META)
+    first = indices.identity(f"{index_prefix}-1")
+    assert set(first.histories) == {"0", "1", "2"}
+    assert indices.identity(f"{index_prefix}-1") == first
+    indices.delete(f"{index_prefix}-1")
+    indices.create(f"{index_prefix}-1", META)
+    second = indices.identity(f"{index_prefix}-1")
+    assert second.uuid != first.uuid
+    assert set(second.histories.values()).isdisjoint(first.histories.values())
+
+
+def test_an_index_survives_closing_as_itself(real_elastic: Elastic, index_prefix: str) -> None:
+    """Closing and opening, which restarts every shard, changes neither UUID nor histories."""
+    indices = indices_of(real_elastic, shards=2)
+    indices.create(f"{index_prefix}-1", META)
+    before = indices.identity(f"{index_prefix}-1")
+    real_elastic.client.indices.close(index=f"{index_prefix}-1")
+    real_elastic.client.indices.open(index=f"{index_prefix}-1")
+    assert indices.identity(f"{index_prefix}-1") == before
+
+
+def test_an_index_whose_shards_are_away_is_not_another_one(real_elastic: Elastic, index_prefix: str) -> None:
+    """As after the start of a server: what the index is cannot be told yet, and will be the same then."""
+    name = f"{index_prefix}-1"
+    indices = indices_of(real_elastic, shards=2)
+    indices.create(name, META)
+    before = indices.identity(name)
+    real_elastic.client.indices.close(index=name)
+    nowhere = {"routing.allocation.require._name": "nowhere"}
+    real_elastic.client.indices.put_settings(index=name, settings=nowhere)
+    real_elastic.client.indices.open(index=name, wait_for_active_shards=0)
+    deadline = time.monotonic() + 30
+    while real_elastic.client.cluster.health(index=name)["active_shards"]:
+        assert time.monotonic() < deadline
+    with pytest.raises(SinkUnavailable, match="2 of 2 primary shards"):
+        indices.identity(name)
+    real_elastic.client.indices.put_settings(index=name, settings=dict.fromkeys(nowhere))
+    real_elastic.client.cluster.health(index=name, wait_for_status="green", timeout="30s")
+    assert indices.identity(name) == before
+
+
+def test_a_missing_index_or_write_alias_is_told(elastic: Elastic, index_prefix: str) -> None:
+    """Both are needed to write."""
+    indices = indices_of(elastic)
+    with pytest.raises(IndexMissing, match=f"{index_prefix}-1"):
+        indices.identity(f"{index_prefix}-1")
+    indices.create(f"{index_prefix}-1", META)
+    elastic.client.indices.delete_alias(index=f"{index_prefix}-1", name=write_alias(f"{index_prefix}-1"))
+    with pytest.raises(IndexMissing, match="write alias"):
+        indices.identity(f"{index_prefix}-1")
+
+
+def test_an_index_that_may_lose_acknowledged_writes_is_not_accepted(elastic: Elastic, index_prefix: str) -> None:
+    """Durability `async`, set behind our back, stops the pipeline."""
+    indices = indices_of(elastic)
+    indices.create(f"{index_prefix}-1", META)
+    elastic.client.indices.put_settings(index=f"{index_prefix}-1", settings={"translog.durability": "async"})
+    with pytest.raises(FatalError, match=r"translog\.durability"):
+        indices.identity(f"{index_prefix}-1")
+
+
+def test_publishing_restores_the_settings_and_moves_the_alias(elastic: Elastic, index_prefix: str) -> None:
+    """What was loaded is searchable through the alias at once, and the index before is no longer behind it."""
+    alias = f"{index_prefix}-all"
+    indices = indices_of(elastic, replicas=0, refresh_interval="5s")
+    for name in (f"{index_prefix}-1", f"{index_prefix}-2"):
+        indices.create(name, META)
+        elastic.client.index(index=name, id="1", document={"title": name})
+        assert indices.count(name) == 0
+        indices.publish(name, alias)
+        indices.publish(name, alias)
+        assert behind(elastic, alias) == {name}
+        assert indices.count(alias) == 1
+    found = settings_of(elastic, f"{index_prefix}-2")
+    assert (found["refresh_interval"], found["number_of_replicas"]) == ("5s", "0")
+    assert behind(elastic, write_alias(f"{index_prefix}-1")) == {f"{index_prefix}-1"}
+
+
+def test_an_alias_that_belongs_to_others_is_not_taken(elastic: Elastic, index_prefix: str) -> None:
+    """Neither from another pipeline nor from an index that syncer did not make; it stays where it was."""
+    indices = indices_of(elastic)
+    indices.create(f"{index_prefix}-1", META)
+    indices.create(f"{index_prefix}-2", {**META, "pipeline": "others"})
+    elastic.client.indices.create(index=f"{index_prefix}-3")
+    for number, said in ((2, "'others'"), (3, "did not create")):
+        alias = f"{index_prefix}-alias-{number}"
+        elastic.client.indices.put_alias(index=f"{index_prefix}-{number}", name=alias)
+        with pytest.raises(ConfigurationError, match=said):
+            indices.publish(f"{index_prefix}-1", alias)
+        assert behind(elastic, alias) == {f"{index_prefix}-{number}"}
+
+
+def test_an_index_called_like_the_alias_is_not_touched(elastic: Elastic, index_prefix: str) -> None:
+    """It may be the one that the users search now."""
+    indices = indices_of(elastic)
+    indices.create(f"{index_prefix}-1", META)
+    elastic.client.indices.create(index=f"{index_prefix}-all")
+    with pytest.raises(ConfigurationError, match=f"{index_prefix}-all is the name of an index"):
+        indices.publish(f"{index_prefix}-1", f"{index_prefix}-all")
+    assert elastic.client.indices.exists(index=f"{index_prefix}-all")
+
+
+def test_deleting_twice_is_harmless(elastic: Elastic, index_prefix: str) -> None:
+    """What is gone is gone."""
+    indices = indices_of(elastic)
+    indices.create(f"{index_prefix}-1", META)
+    indices.delete(f"{index_prefix}-1")
+    indices.delete(f"{index_prefix}-1")
+    assert not elastic.client.indices.exists(index=f"{index_prefix}-1")
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("c++20", True),
+        ("C++20 foo-b", True),
+        ("foo_bar", True),
+        ("fo ba", True),
+        ("oo", False),
+        ("quux", False),
+        ("internationalisation", True),
+        ("internationalist", True),
+        ("ünï", True),
+        ("f", False),
+    ],
+)
+def test_what_is_typed_is_completed(elastic: Elastic, index_prefix: str, typed: str, found: bool) -> None:
+    """Beginnings of words, cut where letters and digits end; a word of 15 letters is as far as grams reach."""
+    indices_of(elastic).create(f"{index_prefix}-1", META)
+    title = "C++20 foo-bar Internationalisation Ünïcode"
+    elastic.client.index(index=f"{index_prefix}-1", id="1", document={"title": title}, refresh=True)
+    query = {"match": {"title.autocomplete": {"query": typed, "operator": "and"}}}
+    assert elastic.client.count(index=f"{index_prefix}-1", query=query)["count"] == found

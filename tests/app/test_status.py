@@ -1,0 +1,144 @@
+"""`syncer status` on real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from syncer.adapters.postgres.state import PostgresStateStore
+from tests.app.deployment import Deployment
+
+
+def status(deployment: Deployment) -> dict[str, Any]:
+    code, document = deployment.json("status")
+    assert code == 0
+    (one,) = document["pipelines"]
+    assert isinstance(one, dict)
+    return one
+
+
+@pytest.fixture
+def loaded(deployment: Deployment) -> Deployment:
+    """An index of two rows."""
+    deployment.sql("INSERT INTO articles VALUES (1, 'a', ''), (2, 'b', '')")
+    assert deployment.run("migrate")[0] == 0
+    assert deployment.run("run", "--once")[0] == 0
+    return deployment
+
+
+@pytest.fixture
+def holder(loaded: Deployment) -> Iterator[None]:
+    """Somebody who holds the lease."""
+    store = PostgresStateStore(loaded.postgres_url, "syncer")
+    lease = store.acquire(status(loaded)["index"])
+    yield
+    lease.release()
+    store.close()
+
+
+def test_a_pipeline_that_never_ran_is_new(deployment: Deployment) -> None:
+    """There is nothing to tell, and that is no error."""
+    assert deployment.run("migrate")[0] == 0
+    one = status(deployment)
+    assert (one["state"], one["index"], one["documents"], one["lag_seconds"]) == ("new", None, None, None)
+    assert one["problems"] == []
+
+
+def test_without_a_state_schema_it_says_what_creates_it(deployment: Deployment) -> None:
+    """As every command."""
+    code, _, err = deployment.run("status")
+    assert code == 2
+    assert "syncer migrate" in err
+
+
+def test_a_loaded_pipeline_tells_how_far_it_is(loaded: Deployment) -> None:
+    """With all the fields that scripts rely on."""
+    one = status(loaded)
+    assert one["name"] == "articles"
+    assert (one["state"], one["phase"], one["documents"], one["dead_letters"]) == ("stopped", "live", 2, 0)
+    assert (one["fingerprint_matches"], one["verify_needed"], one["problems"]) == (True, False, [])
+    assert one["checkpoint"].endswith("+00:00")
+    # The checkpoint is a margin of two seconds behind the poll that got there.
+    assert 0 <= one["lag_seconds"] < one["horizon_lag_seconds"] < 60
+    assert one["horizon_lag_seconds"] - one["lag_seconds"] == pytest.approx(2, abs=0.01)
+    code, out, _ = loaded.run("status")
+    assert code == 0
+    assert one["index"] in out
+
+
+@pytest.mark.usefixtures("holder")
+def test_a_pipeline_whose_lease_is_held_is_followed(loaded: Deployment) -> None:
+    """Whoever holds it."""
+    one = status(loaded)
+    assert one["state"] == "following"
+    assert one["holder"]
+
+
+def test_a_watermark_without_zone_is_told_in_utc(loaded: Deployment) -> None:
+    """Whatever zone its writers keep."""
+    loaded.sql(
+        "CREATE TABLE local (id int PRIMARY KEY, updated_at timestamp DEFAULT (now() AT TIME ZONE 'Asia/Tokyo'))"
+    )
+    index = {"alias": f"{loaded.prefix}-local", "replicas": 0}
+    local = {"table": "local", "watermark_zone": "Asia/Tokyo", "index": index}
+    loaded.configure(pipelines={"local": local})
+    assert loaded.run("run", "--once")[0] == 0
+    one = status(loaded)
+    assert 0 <= one["lag_seconds"] < one["horizon_lag_seconds"] < 60
+
+
+def test_it_works_while_elasticsearch_is_down(loaded: Deployment) -> None:
+    """What only Elasticsearch knows is left out, with the reason."""
+    loaded.configure(elasticsearch={"hosts": "http://127.0.0.1:1"})
+    one = status(loaded)
+    assert one["documents"] is None
+    assert one["lag_seconds"] is not None
+    (problem,) = one["problems"]
+    assert problem.startswith("Elasticsearch cannot be looked at: elasticsearch: ")
+
+
+def test_it_works_while_the_source_is_down(loaded: Deployment) -> None:
+    """Where the state is elsewhere."""
+    loaded.configure(source={"url": "postgresql://a:hunter2@127.0.0.1:1/b"}, state={"url": loaded.postgres_url})
+    one = status(loaded)
+    assert (one["documents"], one["blockers"], one["unreachable"], one["fingerprint_matches"]) == (2, None, None, None)
+    assert one["lag_seconds"] is not None
+    (problem,) = one["problems"]
+    assert problem.startswith("the table cannot be looked at: source.url: ")
+    assert "hunter2" not in problem
+
+
+def test_what_asks_for_attention_is_told(loaded: Deployment) -> None:
+    """Rejections, rows that no poll meets, a configuration that has moved on, and whoever holds the horizon."""
+    loaded.sql(
+        "ALTER TABLE articles ALTER updated_at DROP NOT NULL;"
+        "INSERT INTO articles VALUES (3, 'c', '', NULL), (4, 'd', '', 'infinity'), (5, 'e', '', '2999-01-01')"
+    )
+    loaded.configure(fields={"title": "keyword"})
+    with psycopg.connect(loaded.postgres_url, application_name="forgotten") as connection:
+        connection.execute("SELECT 1")
+        one = status(loaded)
+        _, out, _ = loaded.run("status")
+    assert one["unreachable"] == {"missing": 1, "infinite": 1, "future": 1}
+    assert (one["fingerprint_matches"], "mapping" in one["fingerprint_differs_in"]) == (False, True)
+    assert [blocker["application_name"] for blocker in one["blockers"]] == ["forgotten"]
+    assert "syncer rebuild articles" in out
+    assert "1 rows without a watermark are never polled" in out
+
+
+def test_a_load_that_was_interrupted_tells_how_far_it_is(loaded: Deployment) -> None:
+    """In rows."""
+    index = status(loaded)["index"]
+    loaded.sql(
+        f"""
+        UPDATE syncer.indices SET phase = 'loading';
+        INSERT INTO syncer.backfill_ranges (index, number, rows, in_flight, settled_rows, done)
+        VALUES ('{index}', 0, 100, '[]', 100, true), ('{index}', 1, 50, '[]', 20, false)
+        """
+    )
+    one = status(loaded)
+    assert (one["state"], one["load"], one["lag_seconds"]) == ("stopped", {"settled": 120, "total": 150}, None)
+    assert "120 of 150 rows are loaded" in loaded.run("status")[1]

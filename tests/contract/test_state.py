@@ -1,0 +1,235 @@
+"""The state store: records, leases, fencing, settlements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+
+import pytest
+
+from syncer.core.error import ConfigurationError, IndexMissing, LeaseHeld, LeaseLost
+from syncer.core.index import IndexIdentity, IndexRecord, Phase
+from syncer.core.key import Key
+from syncer.core.key_range import KeyRange
+from syncer.core.position import BEGINNING, START, Position
+from syncer.core.settlement import Checkpoint, DeadLetter, Settlement
+from syncer.core.source_state import SourceIdentity
+from syncer.ports import Lease
+from tests.contract.examples import CHECKPOINT, INDEX, NOON, ODD_KEYS, RECORD, a_letter
+from tests.contract.shared_state import SharedState, Store
+
+
+def test_a_record_comes_back_as_it_was(store: Store) -> None:
+    """What an index is, and for which source, is compared with what is found later."""
+    record = replace(
+        RECORD,
+        fingerprint={"mapping": "m", "hydration": "h"},
+        identity=IndexIdentity("u-1", {"0": "h-0", "1": "h-1"}),
+        source=SourceIdentity("7301", NOON, 3),
+        verify_needed="because",
+    )
+    assert store.index("items") is None
+    assert store.register(record) == record
+    assert store.index("items") == record
+    assert list(store.indices()) == [record]
+
+
+def test_of_several_that_register_one_wins(state: SharedState) -> None:
+    """Daemons that start at once follow one and the same index."""
+    stores = [state.open() for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        registered = list(
+            threads.map(lambda n: stores[n].register(replace(RECORD, name=f"items-{n}")), range(4)),
+        )
+    assert len({record.name for record in registered}) == 1
+    assert stores[0].index("items") == registered[0]
+
+
+def test_an_index_of_another_pipeline_cannot_be_registered(store: Store) -> None:
+    """Two pipelines that write to one index would delete each other's documents."""
+    store.register(RECORD)
+    with pytest.raises(ConfigurationError, match="another pipeline"):
+        store.register(replace(RECORD, pipeline="others"))
+
+
+def test_epochs_increase(store: Store) -> None:
+    """Each holder has a higher epoch than all before it, whoever they were."""
+    store.register(RECORD)
+    epochs = []
+    for _ in range(3):
+        lease = store.acquire(INDEX)
+        epochs.append(lease.epoch)
+        lease.release()
+    assert epochs == [1, 2, 3]
+
+
+def test_a_lease_has_one_holder(state: SharedState, lease: Lease) -> None:
+    """A second process is refused, and gets the lease once it is given up; other indices are not concerned."""
+    other = state.open()
+    other.register(replace(RECORD, name="others-1", pipeline="others"))
+    with pytest.raises(LeaseHeld):
+        other.acquire(INDEX)
+    other.acquire("others-1").release()
+    lease.release()
+    other.acquire(INDEX).release()
+
+
+def test_an_unknown_index_has_no_lease(store: Store) -> None:
+    """It was deleted by somebody else."""
+    with pytest.raises(LeaseLost):
+        store.acquire("nobody-1")
+
+
+USES: dict[str, Callable[[Lease], object]] = {
+    "draw": lambda lease: lease.draw(),
+    "commit": lambda lease: lease.commit(Settlement({"items": CHECKPOINT}, [a_letter(("1",), 1)])),
+    "update": lambda lease: lease.update(phase=Phase.LIVE, verify_needed="lost"),
+    "checkpoints": lambda lease: lease.checkpoints(),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+@pytest.mark.parametrize("how", ["expire", "supersede"])
+def test_who_lost_the_lease_can_do_nothing(
+    state: SharedState, lease: Lease, use: Callable[[Lease], object], how: str
+) -> None:
+    """Whether its session has ended or another epoch has begun: it draws no number and leaves nothing behind."""
+    getattr(state, how)(INDEX)
+    with pytest.raises(LeaseLost):
+        use(lease)
+    with pytest.raises(LeaseLost):
+        lease.draw()
+    lease.release()
+    store = state.open()
+    overview = store.overview(INDEX)
+    assert (overview.checkpoints, overview.dead_letters) == ({}, 0)
+    assert [(record.phase, record.verify_needed) for record in store.indices()] == [(Phase.NEW, None)]
+    assert store.acquire(INDEX).epoch > lease.epoch
+
+
+def test_release_is_quiet(state: SharedState, lease: Lease) -> None:
+    """It may come twice, and after the session has ended."""
+    state.expire(INDEX)
+    lease.release()
+    lease.release()
+
+
+def test_a_checkpoint_comes_back_as_it_was(store: Store, lease: Lease) -> None:
+    """To the microsecond and the letter; a later one takes its place, and those of other feeds stay."""
+    authors = Checkpoint(START, NOON, complete=False)
+    lease.commit(Settlement({"items": CHECKPOINT, "authors": authors}))
+    for watermark in (NOON, BEGINNING, datetime.max.replace(tzinfo=UTC)):
+        for key in (None, *ODD_KEYS):
+            moved = Checkpoint(Position(watermark, key), NOON + timedelta(microseconds=1), complete=False)
+            lease.commit(Settlement({"items": moved}))
+            assert lease.checkpoints() == {"items": moved, "authors": authors}
+    assert store.overview(INDEX).checkpoints == lease.checkpoints()
+
+
+def test_an_update_changes_what_it_names(store: Store, lease: Lease) -> None:
+    """And nothing else."""
+    identity, source = IndexIdentity("u-1", {"0": "h-0"}), SourceIdentity("7301", NOON, 3)
+    lease.update(phase=Phase.LOADING, fingerprint={"mapping": "m"}, identity=identity)
+    lease.update(source=source, verify_needed="because")
+    lease.update()
+    known = IndexRecord(INDEX, "items", "items", Phase.LOADING, 1, {"mapping": "m"}, identity, source, "because")
+    assert store.index("items") == known
+
+
+@pytest.mark.parametrize("by", ["lease", "record", "backfill"])
+def test_dead_letters_are_kept_until_a_good_write_with_a_higher_number(store: Store, lease: Lease, by: str) -> None:
+    """† A replay that was drawn early must not close a letter that was written later."""
+    progress = store.backfill(INDEX)
+    part = KeyRange(0, None, None, 3)
+    progress.plan([part])
+    settle: Callable[[Settlement], int] = {
+        "lease": lease.commit,
+        "record": lambda settlement: store.record(INDEX, settlement),
+        "backfill": lambda settlement: progress.advance(part, settlement),
+    }[by]
+    one, two, three = a_letter(("1",), 10), a_letter(("2",), 10, minute=1), a_letter(("3",), 10, minute=2)
+    assert settle(Settlement(dead_letters=[one, two, three])) == 3
+    assert settle(Settlement(settled={("1",): 9, ("2",): 10, ("3",): 11, ("4",): 12})) == 2
+    assert settle(Settlement()) == 2
+    assert list(store.dead_letters(INDEX)) == [one, two]
+    assert store.overview(INDEX).dead_letters == 2
+    progress.release()
+
+
+def test_attempts_add_up(store: Store, lease: Lease) -> None:
+    """A letter says how often, since when in order, and why at the attempt with the highest number."""
+    first, other = a_letter(("1",), 10, reason="first"), a_letter(("2",), 10, minute=1)
+    lease.commit(Settlement(dead_letters=[first, other]))
+    lease.commit(Settlement(dead_letters=[a_letter(("1",), 30, kind="worse", reason="third", minute=3)]))
+    assert lease.commit(Settlement(dead_letters=[a_letter(("1",), 20, reason="second", minute=4)])) == 2
+    joined = DeadLetter(("1",), 30, "worse", "third", NOON + timedelta(minutes=4), attempts=3)
+    assert list(store.dead_letters(INDEX)) == [joined, other]
+
+
+def test_one_settlement_may_say_several_things_of_a_key(store: Store, lease: Lease) -> None:
+    """A poll delivers a key again that was deferred, or that two feeds named."""
+    twice = [a_letter(("1",), 10, reason="first"), a_letter(("1",), 20, reason="second", minute=1)]
+    mended, broken = a_letter(("2",), 10), a_letter(("3",), 20)
+    settled: dict[Key, int] = {("2",): 20, ("3",): 10}
+    assert lease.commit(Settlement(dead_letters=[*twice, mended, broken], settled=settled)) == 2
+    assert {(letter.key, letter.version, letter.attempts) for letter in store.dead_letters(INDEX)} == {
+        (("1",), 20, 2),
+        (("3",), 20, 1),
+    }
+
+
+def test_thousands_of_good_writes_close_the_letters_among_them(store: Store, lease: Lease) -> None:
+    """A poll settles up to 20,000 keys at once, and all of them may have been refused before."""
+    keys: list[Key] = [(str(number),) for number in range(20_000)]
+    assert lease.commit(Settlement(dead_letters=[a_letter(key, 1) for key in keys[:5000]])) == 5000
+    assert lease.commit(Settlement(settled=dict.fromkeys(keys[1:], 2))) == 1
+    assert [letter.key for letter in store.dead_letters(INDEX)] == [("0",)]
+
+
+def test_dead_letters_are_read_in_pages(store: Store, lease: Lease) -> None:
+    """The one open longest first."""
+    letters = [a_letter((str(minute),), 1, minute=minute) for minute in range(7)]
+    lease.commit(Settlement(dead_letters=letters))
+    pages = [store.dead_letters(INDEX, 3, offset) for offset in (0, 3, 6, 9)]
+    assert [len(page) for page in pages] == [3, 3, 1, 0]
+    assert list(chain(*pages)) == letters
+
+
+def test_letters_of_an_index_that_was_forgotten_have_no_place(store: Store) -> None:
+    """A resync that outlives its index is told so."""
+    with pytest.raises(IndexMissing):
+        store.record("nobody-1", Settlement(dead_letters=[a_letter(("1",), 1)]))
+
+
+def test_what_is_forgotten_is_gone(state: SharedState, lease: Lease) -> None:
+    """With all that hangs on it, for its holder too; a new one of that name begins with nothing."""
+    store = state.open()
+    lease.commit(Settlement({"items": CHECKPOINT}, [a_letter(("1",), 1)]))
+    store.forget(INDEX)
+    store.forget(INDEX)
+    with pytest.raises(LeaseLost):
+        lease.commit(Settlement({"items": CHECKPOINT}))
+    lease.release()
+    assert store.index("items") is None
+    store.register(RECORD)
+    overview = store.overview(INDEX)
+    assert (overview.checkpoints, overview.dead_letters) == ({}, 0)
+
+
+def test_an_index_can_be_marked_by_anybody(store: Store) -> None:
+    """That it should be compared with the source; to mark what is not there does nothing."""
+    store.register(RECORD)
+    for _ in range(2):
+        store.mark_verify_needed(INDEX, "a foreign writer")
+    store.mark_verify_needed("nobody-1", "a foreign writer")
+    assert [record.verify_needed for record in store.indices()] == ["a foreign writer"]
+
+
+def test_the_overview_says_who_holds_the_lease(store: Store, lease: Lease) -> None:
+    """Somebody, until it is given up."""
+    assert store.overview(INDEX).holder
+    lease.release()
+    assert store.overview(INDEX).holder is None

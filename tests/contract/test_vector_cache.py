@@ -1,0 +1,124 @@
+"""The vector cache."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from syncer.adapters.memory.vector_cache import MemoryVectorCache
+from syncer.adapters.postgres.vector_cache import PostgresVectorCache
+from syncer.core.error import ConfigurationError, StateUnavailable
+from syncer.ports import VectorCache
+from tests.contract.shared_state import PostgresState
+
+MODEL = "all-MiniLM-L6-v2@1/torch/float32"
+
+
+def digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+VECTORS = {digest(str(number)): random.Random(number).randbytes(4 * 384) for number in range(1000)}
+
+
+@pytest.fixture(name="postgres_cache")
+def _postgres_cache(postgres_state: PostgresState) -> Iterator[PostgresVectorCache]:
+    cache = PostgresVectorCache(postgres_state.url, "syncer")
+    yield cache
+    cache.close()
+
+
+@pytest.fixture(name="cache", params=["memory", "postgres"])
+def _cache(request: pytest.FixtureRequest) -> VectorCache:
+    if request.param == "memory":
+        return MemoryVectorCache()
+    cache: PostgresVectorCache = request.getfixturevalue("postgres_cache")
+    return cache
+
+
+def test_vectors_come_back_byte_for_byte(cache: VectorCache) -> None:
+    """Those that are there; the others are left out."""
+    cache.put(MODEL, VECTORS)
+    assert cache.get(MODEL, [*VECTORS, digest("unknown")]) == VECTORS
+    assert cache.get(MODEL, [digest("7"), digest("7")]) == {digest("7"): VECTORS[digest("7")]}
+
+
+def test_nothing_is_asked_and_nothing_is_put(cache: VectorCache) -> None:
+    """A batch may have no texts."""
+    cache.put(MODEL, {})
+    assert cache.get(MODEL, []) == {}
+
+
+def test_vectors_of_another_model_are_not_found(cache: VectorCache) -> None:
+    """They could not be compared."""
+    cache.put(MODEL, {digest("a"): b"one"})
+    cache.put("another", {digest("a"): b"two"})
+    assert cache.get(MODEL, [digest("a")]) == {digest("a"): b"one"}
+    assert cache.get("another", [digest("a")]) == {digest("a"): b"two"}
+
+
+def test_the_first_vector_of_a_text_stays(cache: VectorCache) -> None:
+    """Putting is idempotent, and a batch may be partly there."""
+    cache.put(MODEL, {digest("a"): b"one"})
+    cache.put(MODEL, {digest("a"): b"one", digest("b"): b"two"})
+    assert cache.get(MODEL, [digest("a"), digest("b")]) == {digest("a"): b"one", digest("b"): b"two"}
+
+
+def test_several_threads_and_processes_put_the_same_texts(
+    postgres_cache: PostgresVectorCache, postgres_state: PostgresState
+) -> None:
+    """In whatever order each has met them, while they were last used long ago."""
+    other = PostgresVectorCache(postgres_state.url, "syncer")
+
+    def work(thread: int) -> None:
+        cache = other if thread % 2 else postgres_cache
+        digests = random.Random(thread).sample(sorted(VECTORS), 300)
+        for _ in range(3):
+            cache.put(MODEL, {each: VECTORS[each] for each in digests})
+            postgres_state.execute("UPDATE syncer.embeddings SET used_at = '2020-01-01' WHERE digest = %s", digests[0])
+            assert cache.get(MODEL, digests) == {each: VECTORS[each] for each in digests}
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))
+    other.close()
+
+
+def test_a_vector_that_is_used_is_marked_once_a_day(
+    postgres_cache: PostgresVectorCache, postgres_state: PostgresState
+) -> None:
+    """So that those which nobody wants any more can be told, without a write for each look-up."""
+    old, fresh, unwanted = digest("1"), digest("2"), digest("3")
+    postgres_cache.put(MODEL, dict.fromkeys((old, fresh, unwanted), b"vector"))
+    for each, age in ((old, "25 hours"), (fresh, "23 hours"), (unwanted, "25 hours")):
+        postgres_state.execute(
+            "UPDATE syncer.embeddings SET used_at = now() - %s::interval WHERE digest = %s", age, each
+        )
+    assert len(postgres_cache.get(MODEL, [old, fresh])) == 2
+    ages = dict(
+        postgres_state.execute(
+            "SELECT digest, round(extract(epoch FROM now() - used_at) / 3600) FROM syncer.embeddings"
+        )
+    )
+    assert ages == {old: 0, fresh: 23, unwanted: 25}
+
+
+def test_a_session_that_ended_is_replaced(postgres_cache: PostgresVectorCache, postgres_state: PostgresState) -> None:
+    """The call that finds out fails and may be repeated."""
+    postgres_cache.put(MODEL, VECTORS)
+    postgres_state.end_sessions()
+    with pytest.raises(StateUnavailable):
+        postgres_cache.get(MODEL, [digest("1")])
+    assert len(postgres_cache.get(MODEL, [digest("1")])) == 1
+
+
+def test_a_schema_that_is_not_there_is_a_matter_of_migrate(postgres_url: str) -> None:
+    """The message says which command makes it."""
+    cache = PostgresVectorCache(postgres_url, "syncer")
+    with pytest.raises(ConfigurationError) as missing:
+        cache.get(MODEL, [digest("1")])
+    assert "syncer migrate" in missing.value.hint
+    cache.close()

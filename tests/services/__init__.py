@@ -1,0 +1,1 @@
+"""Servers that tests run against: embedded ones by default, real ones where the environment names them."""
