@@ -220,9 +220,10 @@ def demo(
 
 
 @app.command()
-def version() -> None:
+def version(context: typer.Context, json: Json = False) -> None:
     """Print the version."""
-    typer.echo(__version__)
+    context.obj.json = json
+    context.obj.show({"version": __version__}, lambda: __version__)
 
 
 def main() -> NoReturn:

@@ -71,7 +71,7 @@ class LoadBar:
             if self._task is None:
                 self._bars.start()
                 # What an earlier process settled says nothing about this one's speed.
-                self._task = self._bars.add_task(self._pipeline, before=settled)
+                self._task = self._bars.add_task(self._pipeline, total=total, before=settled)
             self._bars.update(self._task, completed=settled, total=total)
 
     def done(self) -> None:
@@ -89,8 +89,8 @@ class RowsPerSecond(ProgressColumn):
     """The speed since this process began."""
 
     def render(self, task: Task) -> Text:
-        rows = task.completed - task.fields["before"]
-        return Text(f"{rows / task.elapsed:,.0f} rows/s" if task.elapsed else "")
+        rows, seconds = task.completed - task.fields["before"], task.finished_time or task.elapsed
+        return Text(f"{rows / seconds:,.0f} rows/s" if seconds else "")
 
 
 class LoadLines:

@@ -129,8 +129,8 @@ class Application:
         session = self.source_session()
         try:
             table = _table(session, name, settings)
-            fields = resolve_fields(table, _declared(settings), setting=f"pipelines.{name}")
-            vectors = self._vectors(settings)
+            fields = resolve_fields(table, _declared(settings), setting=f"pipelines.{name}.fields")
+            vectors = self._vectors(name, settings, fields)
             statement = PostgresDocuments(session, table, fields, vectors).statement
         finally:
             session.close()
@@ -200,9 +200,14 @@ class Application:
     def _embedding(self) -> Embedding:
         return Embedding(self.embedder, self._cache)
 
-    def _vectors(self, settings: PipelineSettings) -> Sequence[VectorField]:
+    def _vectors(self, name: str, settings: PipelineSettings, fields: Sequence[Field]) -> Sequence[VectorField]:
         if settings.embedding is None:
             return ()
+        if any(field.name == settings.embedding.field for field in fields):
+            raise ConfigurationError(
+                f"pipelines.{name}.embedding.field: {settings.embedding.field} is a field already",
+                hint="choose another name, or list the fields without it",
+            )
         return (VectorField(settings.embedding.field, settings.embedding.text, self.embedder.dims),)
 
     def _reader(self, plan: Blueprint) -> Reader:

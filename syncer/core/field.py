@@ -85,7 +85,7 @@ def _resolved(table: Table, name: str, wish: Declared, setting: str) -> Field:
     if column not in table.columns:
         raise ConfigurationError(
             f"{setting}: {table} has no column {column}",
-            hint=f"{suggestion(column, table.columns)} `column:` under {setting} names another one",
+            hint=f"{suggestion(column, table.columns)}; the setting {setting}.column names another one",
         )
     type_ = FieldType(wish.type) if wish.type else _inferred(table, column, setting)
     if type_.name not in FIELD_TYPES:

@@ -14,7 +14,10 @@ from tests.acceptance.installation import Installation, eventually
 from tests.conftest import Elastic
 from tests.services.postgres import PostgresServer
 
-ROWS = "INSERT INTO public.item (id, title, amount) SELECT i, 'title ' || i, round(i / 7.0, 3) FROM generate_series(%s::bigint, %s::bigint) i"
+ROWS = """
+INSERT INTO public.item (id, title, amount)
+SELECT i, 'title ' || i, round(i / 7.0, 3) FROM generate_series(%s::bigint, %s::bigint) i
+"""
 LIVE = "SELECT * FROM public.item WHERE deleted_at IS NULL"
 
 

@@ -13,6 +13,7 @@ from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.core.error import SourceUnavailable
 from tests.app.deployment import Deployment
 from tests.conftest import Elastic
+from tests.services.postgres import OwnPostgres, bin_dir
 
 
 def trouble(deployment: Deployment) -> tuple[int, list[dict[str, Any]]]:
@@ -59,10 +60,18 @@ def test_a_missing_state_schema_is_told_with_the_command(deployment: Deployment)
         (
             "ALTER TABLE articles ALTER updated_at DROP NOT NULL; INSERT INTO articles VALUES (1, 'a', '', NULL)",
             "warning",
-            "1 rows have no updated_at",
+            "rows without updated_at: 1",
         ),
-        ("INSERT INTO articles VALUES (1, 'a', '', 'infinity')", "warning", "1 rows have an infinite updated_at"),
-        ("INSERT INTO articles VALUES (1, 'a', '', '2999-01-01')", "warning", "1 rows have a updated_at in the future"),
+        (
+            "INSERT INTO articles VALUES (1, 'a', '', 'infinity')",
+            "warning",
+            "whose updated_at is infinite",
+        ),
+        (
+            "INSERT INTO articles VALUES (1, 'a', '', '2999-01-01')",
+            "warning",
+            "updated_at is in the future: 1",
+        ),
         (
             "ALTER TABLE articles DROP CONSTRAINT articles_pkey, ALTER id DROP NOT NULL, ADD UNIQUE (id)",
             "error",
@@ -183,7 +192,7 @@ def test_row_level_security_is_an_error(migrated: Deployment, reader: str) -> No
     [
         ({"table": "artcles"}, "pipelines.articles.table: there is no table artcles"),
         ({"watermark": "changed_at"}, "pipelines.articles.watermark: public.articles has no column changed_at"),
-        ({"fields": {"titel": "text"}}, "public.articles has no column titel"),
+        ({"fields": {"titel": "text"}}, "pipelines.articles.fields.titel: public.articles has no column titel"),
         ({"where": "updated_at > now()"}, "pipelines.articles.where: now() makes rows enter and leave the index"),
         ({"where": "titel = 'x'"}, 'pipelines.articles.where: column "titel" does not exist'),
         ({"fields": {"title": {"type": "text", "analyzer": "klingon"}}}, "klingon"),
@@ -194,7 +203,7 @@ def test_a_setting_that_names_nothing_is_2(changes: dict[str, Any], said: str, m
     """As in every other command; the rest is looked at all the same."""
     migrated.configure(model="/nowhere", **changes)
     code, (finding,) = trouble(migrated)
-    assert said in finding["what"]
+    assert said in f"{finding['setting']}: {finding['what']}"
     assert code == 2
 
 
@@ -207,6 +216,36 @@ def test_what_cannot_be_reached_is_3(migrated: Deployment) -> None:
     code, (finding,) = trouble(migrated)
     assert (code, finding["setting"]) == (3, "source.url")
     assert "hunter2" not in str(finding)
+
+
+def test_a_standby_is_an_error(migrated: Deployment) -> None:
+    """It knows nothing of the transactions that are open on its primary."""
+    server = OwnPostgres(bin_dir())
+    try:
+        server.start()
+        server.stop()
+        (server.directory / "data" / "standby.signal").touch()
+        server.start()
+        migrated.configure(source={"url": server.url()}, state={"url": migrated.postgres_url})
+        code, (finding,) = trouble(migrated)
+    finally:
+        server.delete()
+    assert (code, finding["setting"], finding["what"]) == (1, "source.url", "it leads to a standby")
+
+
+def test_a_table_that_a_subscription_fills_is_told(migrated: Deployment) -> None:
+    """Its rows come with the stamps of another server."""
+    migrated.sql("CREATE SUBSCRIPTION s CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false)")
+    try:
+        migrated.sql(
+            "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) "
+            "SELECT oid, 'articles'::regclass, 'i' FROM pg_subscription WHERE subname = 's'"
+        )
+        _, (finding,) = trouble(migrated)
+    finally:
+        migrated.sql("ALTER SUBSCRIPTION s SET (slot_name = NONE)")
+        migrated.sql("DROP SUBSCRIPTION s")
+    assert "is filled by a subscription" in finding["what"]
 
 
 def test_an_alias_that_belongs_to_something_else_is_told(migrated: Deployment) -> None:

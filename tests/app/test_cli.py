@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from syncer import __version__
-from syncer.app.cli import execute
+from syncer.app.cli import app, execute
 from syncer.app.invocation import Invocation
 
 pytestmark = pytest.mark.usefixtures("logs")
@@ -50,6 +51,16 @@ def test_help_and_version_answer_at_once_without_heavy_imports() -> None:
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 0.5
     done = subprocess.run([sys.executable, "-m", "syncer", "version"], check=True, capture_output=True, text=True)
     assert done.stdout == f"{__version__}\n"
+
+
+def test_every_command_has_help() -> None:
+    """And so has every one of its options and arguments."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    for name, command in group.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), f"{name} {parameter.name}"
 
 
 @pytest.mark.parametrize(

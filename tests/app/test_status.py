@@ -126,7 +126,7 @@ def test_what_asks_for_attention_is_told(loaded: Deployment) -> None:
     assert (one["fingerprint_matches"], "mapping" in one["fingerprint_differs_in"]) == (False, True)
     assert [blocker["application_name"] for blocker in one["blockers"]] == ["forgotten"]
     assert "syncer rebuild articles" in out
-    assert "1 rows without a watermark are never polled" in out
+    assert "rows without a watermark, which are never polled: 1" in out
 
 
 def test_a_load_that_was_interrupted_tells_how_far_it_is(loaded: Deployment) -> None:

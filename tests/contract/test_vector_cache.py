@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from syncer.adapters.memory.vector_cache import MemoryVectorCache
@@ -68,23 +70,25 @@ def test_the_first_vector_of_a_text_stays(cache: VectorCache) -> None:
     assert cache.get(MODEL, [digest("a"), digest("b")]) == {digest("a"): b"one", digest("b"): b"two"}
 
 
-def test_several_threads_and_processes_put_the_same_texts(
-    postgres_cache: PostgresVectorCache, postgres_state: PostgresState
-) -> None:
-    """In whatever order each has met them, while they were last used long ago."""
-    other = PostgresVectorCache(postgres_state.url, "syncer")
+def test_several_processes_put_the_same_texts(postgres_state: PostgresState) -> None:
+    """At once, in whatever order each has met them, and want them when they were last used long ago."""
+    together = threading.Barrier(4)
 
     def work(thread: int) -> None:
-        cache = other if thread % 2 else postgres_cache
-        digests = random.Random(thread).sample(sorted(VECTORS), 300)
-        for _ in range(3):
-            cache.put(MODEL, {each: VECTORS[each] for each in digests})
-            postgres_state.execute("UPDATE syncer.embeddings SET used_at = '2020-01-01' WHERE digest = %s", digests[0])
-            assert cache.get(MODEL, digests) == {each: VECTORS[each] for each in digests}
+        cache = PostgresVectorCache(postgres_state.url, "syncer")
+        for batch in range(5):
+            digests = [digest(f"{batch}/{number}") for number in range(1000)]
+            random.Random(thread).shuffle(digests)
+            together.wait(timeout=20)
+            cache.put(MODEL, dict.fromkeys(digests, b"vector"))
+            if together.wait(timeout=20) == 0:
+                postgres_state.execute("UPDATE syncer.embeddings SET used_at = '2020-01-01'")
+            together.wait(timeout=20)
+            assert len(cache.get(MODEL, digests)) == len(digests)
+        cache.close()
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(work, range(4)))
-    other.close()
 
 
 def test_a_vector_that_is_used_is_marked_once_a_day(
@@ -104,6 +108,22 @@ def test_a_vector_that_is_used_is_marked_once_a_day(
         )
     )
     assert ages == {old: 0, fresh: 23, unwanted: 25}
+
+
+def test_a_look_up_waits_for_nobody(postgres_cache: PostgresVectorCache, postgres_state: PostgresState) -> None:
+    """Somebody else is marking one of its vectors at this moment: that one is left to them."""
+    postgres_cache.put(MODEL, VECTORS)
+    postgres_state.execute("UPDATE syncer.embeddings SET used_at = '2020-01-01'")
+    with psycopg.connect(postgres_state.url) as other:
+        other.execute("UPDATE syncer.embeddings SET used_at = now() WHERE digest = %s", [digest("7")])
+        with ThreadPoolExecutor(1) as thread:
+            looking = thread.submit(postgres_cache.get, MODEL, list(VECTORS))
+            try:
+                assert looking.result(timeout=20) == VECTORS
+            finally:
+                other.rollback()
+    old = "SELECT digest FROM syncer.embeddings WHERE used_at < '2020-01-02'"
+    assert postgres_state.execute(old) == [(digest("7"),)]
 
 
 def test_a_session_that_ended_is_replaced(postgres_cache: PostgresVectorCache, postgres_state: PostgresState) -> None:

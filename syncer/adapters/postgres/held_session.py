@@ -73,8 +73,8 @@ class HeldSession:
 
     def release(self) -> None:
         """Give the lock back and disconnect. Never raises."""
-        with self._guard, suppress(SyncerError):
-            with self.use() as connection:
+        with self._guard:
+            with suppress(SyncerError), self.use() as connection:
                 self._lock.give_back(connection)
             self._session.close()
 

@@ -90,7 +90,8 @@ def _session(url: str, setting: str) -> Session:
 def _migrations() -> Path:
     """Return the migrations: inside the package where it was installed, beside it in a checkout."""
     package = Path(syncer.__file__).parent
-    return next(path for path in (package / "migrations", package.parent / "migrations") if path.is_dir())
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
 
 
 def _head(config: Config) -> str:

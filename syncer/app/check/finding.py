@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,6 +48,10 @@ class Finding:
         }
 
 
+#: Most errors begin with the setting that they are about.
+_NAMED = re.compile(r"((?:source|state|elasticsearch|embedding|pipelines)(?:\.[^\s:]+)?): ")
+
+
 def info(setting: str, what: str) -> Finding:
     """Return a finding that asks for nothing."""
     return Finding(Severity.INFO, setting, what, exit_code=ExitCode.DONE)
@@ -61,5 +66,7 @@ def found_by(setting: str, look: Callable[[], Iterable[Finding]]) -> Sequence[Fi
         code = exit_code(error)
         # Nothing is fatal to a check.
         code = code if code in {ExitCode.CONFIGURATION, ExitCode.UNREACHABLE} else ExitCode.REMAINDER
-        findings.append(Finding(Severity.ERROR, setting, error.message, remedy=error.hint, exit_code=code))
+        named = _NAMED.match(error.message)
+        setting, what = (named[1], error.message[named.end() :]) if named else (setting, error.message)
+        findings.append(Finding(Severity.ERROR, setting, what, remedy=error.hint, exit_code=code))
     return findings

@@ -116,7 +116,7 @@ def _odd_watermarks(setting: str, session: Session, table: Table) -> Iterator[Fi
         yield Finding(
             Severity.WARNING,
             setting,
-            f"{_count(found.missing)} rows have no {table.watermark}",
+            f"rows without {table.watermark}: {_count(found.missing)}",
             "polling never delivers them; a first load and a backfill do",
             "stamp them, and forbid NULL",
             remedy.stamp_missing(table),
@@ -125,7 +125,7 @@ def _odd_watermarks(setting: str, session: Session, table: Table) -> Iterator[Fi
         yield Finding(
             Severity.WARNING,
             setting,
-            f"{_count(found.infinite)} rows have an infinite {table.watermark}, or one outside of the years 1 to 9999",
+            f"rows whose {table.watermark} is infinite, or outside of the years 1 to 9999: {_count(found.infinite)}",
             "polling never delivers them; a first load and a backfill do",
             "set it to when they changed",
         )
@@ -133,7 +133,7 @@ def _odd_watermarks(setting: str, session: Session, table: Table) -> Iterator[Fi
         yield Finding(
             Severity.WARNING,
             setting,
-            f"{_count(found.future)} rows have a {table.watermark} in the future",
+            f"rows whose {table.watermark} is in the future: {_count(found.future)}",
             "polling delivers them when it has come; a first load and a backfill at once",
             "set it to when they changed",
         )

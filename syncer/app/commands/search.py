@@ -56,6 +56,6 @@ def _table(hits: Sequence[Hit]) -> Table:
     table.add_column("document", overflow="fold")
     for number, hit in enumerate(hits, start=1):
         ranks = ", ".join(f"{mode} {rank}" for mode, rank in hit.ranks.items())
-        fields = "  ".join(f"{name}: {one_line(str(value))}" for name, value in hit.source.items())
+        fields = "  ".join(f"{name}: {one_line(str(value))}" for name, value in hit.source.items() if value is not None)
         table.add_row(str(number), hit.id, f"{hit.score:.4f}", ranks, fields[:_SHOWN_CHARACTERS])
     return table

@@ -60,12 +60,12 @@ def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
         notes.append(f"should be compared with its source: {one.record.verify_needed}")
     if one.unreachable:
         for what, count in (
-            ("without a watermark are never polled", one.unreachable.missing),
-            ("with an infinite watermark are never polled", one.unreachable.infinite),
-            ("with a watermark in the future are polled when it has come", one.unreachable.future),
+            ("rows without a watermark, which are never polled", one.unreachable.missing),
+            ("rows with an infinite watermark, which are never polled", one.unreachable.infinite),
+            ("rows with a watermark in the future, which are polled when it has come", one.unreachable.future),
         ):
             if count:
-                notes.append(f"{count:,} rows {what}")
+                notes.append(f"{what}: {count:,}")
     notes += [_blocked(blocker, clock) for blocker in one.blockers or () if _old(blocker, clock)]
     return notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -11,10 +12,9 @@ from syncer.adapters.postgres.catalog import read_table
 from syncer.core.error import AccessDenied, ConfigurationError
 from syncer.core.table import Column
 from tests.adapters.postgres.conftest import OpenSession, ReadTable
+from tests.services.postgres import PostgresServer, create_database, drop_database
 
-Connection = psycopg.Connection[Any]
-
-ITEM = """
+SCHEMA = """
 CREATE TABLE item (
     id integer PRIMARY KEY,
     title text,
@@ -22,31 +22,44 @@ CREATE TABLE item (
     deleted boolean,
     local timestamp,
     updated_at timestamptz NOT NULL
-)
+);
+CREATE VIEW looks AS SELECT * FROM item;
+CREATE MATERIALIZED VIEW stored AS SELECT * FROM item;
+CREATE TABLE loose (id integer, updated_at timestamptz);
+CREATE TABLE parts (id integer PRIMARY KEY, updated_at timestamptz) PARTITION BY RANGE (id);
+CREATE FUNCTION latest() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now()';
+
+CREATE SCHEMA other;
+CREATE TABLE other.item (id integer PRIMARY KEY, updated_at timestamptz);
+
+CREATE SCHEMA "odd ""one";
+CREATE TABLE "odd ""one"."x""; drop table item; --" (id integer PRIMARY KEY, updated_at timestamptz);
+
+CREATE SCHEMA shop;
+CREATE TYPE shop."Mood" AS ENUM ('sad');
+CREATE DOMAIN shop.label AS varchar(20);
+CREATE DOMAIN shop.labels AS shop.label[];
+CREATE TABLE shop.good (
+    code shop.label, gone integer, number char(5), mood shop."Mood"[], labels shop.labels,
+    price numeric(10, 2), double integer GENERATED ALWAYS AS (2) STORED, vector int2vector,
+    updated_at timestamptz, PRIMARY KEY (number, code)
+);
+ALTER TABLE shop.good DROP COLUMN gone
 """
 
 
-@pytest.fixture(autouse=True)
-def _item(admin: Connection) -> None:
-    admin.execute(ITEM)
+@pytest.fixture(name="postgres_url", scope="module")
+def _postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """One database for all tests here: none of them changes it."""
+    url = create_database(postgres_server)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(SCHEMA)
+    yield url
+    drop_database(postgres_server, url)
 
 
-def test_columns(admin: Connection, read: ReadTable) -> None:
+def test_columns(read: ReadTable) -> None:
     """Columns come in their order, with the types below domains and arrays; dropped ones are gone."""
-    admin.execute(
-        """
-        CREATE SCHEMA shop;
-        CREATE TYPE shop."Mood" AS ENUM ('sad');
-        CREATE DOMAIN shop.label AS varchar(20);
-        CREATE DOMAIN shop.labels AS shop.label[];
-        CREATE TABLE shop.good (
-            code shop.label, gone integer, number char(5), mood shop."Mood"[], labels shop.labels,
-            price numeric(10, 2), double integer GENERATED ALWAYS AS (2) STORED, vector int2vector,
-            updated_at timestamptz, PRIMARY KEY (number, code)
-        );
-        ALTER TABLE shop.good DROP COLUMN gone
-        """
-    )
     table = read("shop.good")
     assert str(table) == "shop.good"
     assert table.key == ("number", "code")
@@ -66,28 +79,20 @@ def test_columns(admin: Connection, read: ReadTable) -> None:
     "written",
     ['odd "one.x"; drop table item; --', '"odd ""one"."x""; drop table item; --"'],
 )
-def test_odd_names(written: str, admin: Connection, read: ReadTable) -> None:
+def test_odd_names(written: str, read: ReadTable) -> None:
     """A table is found by its name as it is, and as SQL quotes it."""
-    admin.execute(
-        """
-        CREATE SCHEMA "odd ""one";
-        CREATE TABLE "odd ""one"."x""; drop table item; --" (id integer PRIMARY KEY, updated_at timestamptz)
-        """
-    )
     table = read(written)
     assert (table.schema, table.name) == ('odd "one', 'x"; drop table item; --')
 
 
-def test_search_path(admin: Connection, read: ReadTable) -> None:
+def test_search_path(read: ReadTable) -> None:
     """A name without schema is looked up as the server would; one with a schema is that one."""
-    admin.execute("CREATE SCHEMA other; CREATE TABLE other.item (id integer PRIMARY KEY, updated_at timestamptz)")
     assert read("item").schema == "public"
     assert read("other.item").schema == "other"
 
 
-def test_partitioned_table(admin: Connection, read: ReadTable) -> None:
+def test_partitioned_table(read: ReadTable) -> None:
     """A partitioned table is a table like any other."""
-    admin.execute("CREATE TABLE parts (id integer PRIMARY KEY, updated_at timestamptz) PARTITION BY RANGE (id)")
     assert read("parts").key == ("id",)
 
 
@@ -117,13 +122,8 @@ def test_partitioned_table(admin: Connection, read: ReadTable) -> None:
         ("item", {"where": "title"}, "pipelines.items.where: argument of WHERE must be type boolean", "title"),
     ],
 )
-def test_refused(
-    name: str, settings: dict[str, Any], message: str, hint: str, admin: Connection, read: ReadTable
-) -> None:
+def test_refused(name: str, settings: dict[str, Any], message: str, hint: str, read: ReadTable) -> None:
     """What is not there or cannot serve is refused in words that name the setting and say what to do."""
-    admin.execute("CREATE VIEW looks AS SELECT * FROM item")
-    admin.execute("CREATE MATERIALIZED VIEW stored AS SELECT * FROM item")
-    admin.execute("CREATE TABLE loose (id integer, updated_at timestamptz)")
     with pytest.raises(ConfigurationError) as raised:
         read(name, **settings)
     assert message in raised.value.message
@@ -159,9 +159,8 @@ def test_accepted_settings(read: ReadTable) -> None:
         "valid_until > latest()",
     ],
 )
-def test_where_that_asks_the_clock(where: str, admin: Connection, read: ReadTable) -> None:
+def test_where_that_asks_the_clock(where: str, read: ReadTable) -> None:
     """A condition whose truth changes while the row does not is refused, also where a function hides it."""
-    admin.execute("CREATE FUNCTION latest() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now()'")
     with pytest.raises(ConfigurationError, match=r"pipelines\.items\.where: .* makes rows enter and leave"):
         read(where=where)
 
@@ -181,7 +180,7 @@ def test_where_that_does_not(where: str, read: ReadTable) -> None:
     assert read(where=where).where == where
 
 
-def test_where_without_privilege(role: str, admin: Connection, open_session: OpenSession) -> None:
+def test_where_without_privilege(role: str, open_session: OpenSession) -> None:
     """A table that this role may not read is no mistake in the condition."""
     with pytest.raises(AccessDenied, match="permission denied for table item"):
         read_table(
