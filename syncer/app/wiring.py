@@ -145,6 +145,7 @@ class Application:
             if key not in {"number_of_replicas", "refresh_interval"}
         }
         parts: dict[str, Any] = {
+            "alias": self.settings.alias(name),
             "mapping": body,
             "settings": lasting,
             "hydration": [statement, dict(OUTPUT_SETTINGS)],

@@ -63,5 +63,5 @@ def write_alias(index: str) -> str:
 
 
 def physical_name(alias: str, at: datetime) -> str:
-    """Return the name of a new physical index."""
-    return f"{alias}-{at:%Y%m%d-%H%M%S}"
+    """Return the name of a new physical index; to the millisecond, for a rebuild may follow a load at once."""
+    return f"{alias}-{at:%Y%m%d-%H%M%S}-{at.microsecond // 1000:03}"

