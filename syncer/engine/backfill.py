@@ -20,6 +20,11 @@ from syncer.ports import BackfillProgress
 OnProgress = Callable[[int, int], None]
 
 
+#: How often a first load stores how far it is; a process that is killed reads that much again. (A backfill stores it
+#: with each batch, since it must say beforehand which keys it sends.)
+LOAD_COMMIT_SECONDS = 0.25
+
+
 @dataclass(frozen=True, slots=True)
 class Backfilled:
     """What a backfill did in this process; not complete when the process was asked to stop."""
@@ -133,6 +138,7 @@ class _RangeRun:
         #: Sent and not settled; stored before it is sent.
         self._under_way: deque[Sequence[Key]] = deque()
         self._exhausted = False
+        self._stored_at = pipeline.clock.monotonic()
         self._ledger = Ledger()
 
     def run(self) -> Report:
@@ -169,13 +175,15 @@ class _RangeRun:
 
     def _sending(self, batch: _RangeBatch) -> _RangeBatch:
         self._under_way.append(batch.keys)
-        self._advance()
+        if not self._first_load or self._pipeline.clock.monotonic() - self._stored_at >= LOAD_COMMIT_SECONDS:
+            self._advance()
         return batch
 
     def _advance(self) -> None:
         """Store what is settled and what is under way."""
         in_flight = () if self._first_load else tuple(key for keys in self._under_way for key in keys)
         self._part = replace(self._part, in_flight=in_flight)
+        self._stored_at = self._pipeline.clock.monotonic()
         settlement = self._ledger.close()
         open_now = self._progress.advance(self._part, settlement)
         self._pipeline.budget.spend(open_now, settlement.dead_letters)

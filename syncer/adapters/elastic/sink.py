@@ -20,6 +20,8 @@ from syncer.core.outcome import Deferred, Outcome, Rejected, classify
 #: A whole request that is refused with one of these is sent again in halves, until the row is found that is to blame.
 _BLAMES_A_ROW = frozenset({400, 413})
 _PUTS_OFF = frozenset({429, 503})
+#: What is read of each item of an answer: half of it, which is worth a fifth of this process's time in a load.
+_ANSWER = "items.*._id,items.*.status,items.*.result,items.*.error"
 
 
 class ElasticSink:
@@ -80,6 +82,7 @@ class ElasticSink:
             raise_on_error=False,
             raise_on_exception=True,
             require_alias=True,
+            filter_path=_ANSWER,
         )
         return (answer for _, answer in answers)
 

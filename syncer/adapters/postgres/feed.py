@@ -19,7 +19,6 @@ from syncer.adapters.postgres.sql import (
     key_values,
     named,
     number,
-    readable,
     relation,
     text_of,
 )
@@ -60,7 +59,7 @@ class PostgresChangeFeed:
         What Python cannot hold lies outside of the bounds and is never fetched: NULL, the infinities, BC.
         """
         values: dict[str, Any] = {
-            "start": watermark_value(self._table, max(start.watermark, BEGINNING)),
+            "start": watermark_value(self._table, start.watermark),
             "until": watermark_value(self._table, until),
         }
         if start.key is not None:
@@ -68,10 +67,6 @@ class PostgresChangeFeed:
         with self._session.use() as connection:
             found = connection.execute(page(self._table, rows, after_key=start.key is not None), values).all()
         return [Change(key_of(row, self._table), row.watermark.replace(tzinfo=UTC), row.row_version) for row in found]
-
-    def statement(self, rows: int) -> str:
-        """Return the statement of all pages but the first, as people read it."""
-        return readable(page(self._table, rows, after_key=True))
 
 
 def page(table: Table, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...]]:

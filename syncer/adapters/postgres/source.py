@@ -22,8 +22,7 @@ from syncer.core.source_state import Blocker, Observation, SourceIdentity
 # - Autovacuum has no user and stamps nothing; neither does anybody in another database.
 _OPEN = """
 SELECT l.virtualtransaction AS name, a.pid, a.application_name, a.state, NULL::timestamptz AS prepared,
-       CASE WHEN a.xact_start IS NOT NULL OR a.state = 'active' AND a.backend_type <> 'walsender'
-            THEN least(a.xact_start, a.query_start) END AS since
+       a.xact_start AS since
   FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
  WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_backend_pid()
    AND a.datname = current_database() AND a.usesysid IS NOT NULL

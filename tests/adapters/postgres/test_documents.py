@@ -114,8 +114,9 @@ def test_key_in_another_spelling(admin: Connection, session: Session, read: Read
     """A key that equals a row's in another spelling has no document of its own."""
     admin.execute("CREATE TABLE price (amount numeric PRIMARY KEY, updated_at timestamptz)")
     admin.execute("INSERT INTO price VALUES (1.50)")
-    found = documents(session, read("price")).hydrate([("1.5",), ("1.50",)])
-    assert [draft.key for draft in found.drafts] == [("1.50",)]
+    hydration = documents(session, read("price"))
+    assert [draft.key for draft in hydration.hydrate([("1.5",), ("1.50",)]).drafts] == [("1.50",)]
+    assert hydration.hydrate([("1.5",)]).drafts == []
 
 
 def test_line_breaks_in_json(admin: Connection, session: Session, read: ReadTable) -> None:
@@ -169,7 +170,7 @@ CREATE TABLE many (
 );
 INSERT INTO many VALUES (
     1, '2024-05-06 07:08:09.1Z', '2024-05-06 07:08:09.1', '2024-05-06', '1 year 2 days', '\\xdead', 0.1,
-    0.1 + 0.2::float8, 1234.5, true, 1.50, '{a,"b c"}', '{"b": 1, "a": [1.0, "ü"]}', '[2024-05-06 07:08Z,)',
+    0.1 + 0.2::float8, 1234.5, true, 1.50, '{a,"b c"}', '{"b": 1, "a": [1.0, "日"]}', '[2024-05-06 07:08Z,)',
     '2024-05-06 07:08Z'
 )
 """
@@ -203,7 +204,7 @@ def test_hash_is_stable(
 
 
 #: Measured on 15, 16 and 18.
-EXPECTED_HASH = 6879653133969135391
+EXPECTED_HASH = -3075056100945564740
 
 
 def test_hash_follows_the_document(admin: Connection, session: Session, read: ReadTable) -> None:
@@ -233,7 +234,12 @@ def test_unreadable_row(admin: Connection, session: Session, read: ReadTable) ->
 
 def test_bad_row_that_nobody_asked_for(admin: Connection, session: Session, read: ReadTable) -> None:
     """A condition is evaluated on the rows that are asked for, and on no other."""
-    assert set(bodies(documents(session, read(where="1 / price > 0"), "id").hydrate([("1",)]).drafts)) == {"1"}
+    body = "BEGIN RETURN 1 / price > 0; END"
+    admin.execute(f"CREATE FUNCTION dear(price numeric) RETURNS boolean LANGUAGE plpgsql COST 0.1 AS '{body}'")
+    # Postgres reads so small a table as a whole, and begins with the cheapest condition.
+    admin.execute("ANALYZE item")
+    hydration = documents(session, read(where="dear(price)"), "id").hydrate([("1",)])
+    assert set(bodies(hydration.drafts)) == {"1"}
 
 
 def test_bad_row_that_is_deleted(admin: Connection, session: Session, read: ReadTable) -> None:
