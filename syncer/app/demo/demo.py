@@ -184,8 +184,8 @@ class DemoEvents(LogEvents):
 
     def polled(self, polled: Polled, seconds: float) -> None:
         super().polled(polled, seconds)
-        if self.caught_up.is_set() and polled.report.applied:
-            self._console.print(f"[dim]{polled.report.applied} changed row(s) indexed[/dim]")
+        if self.caught_up.is_set() and (rows := polled.report.applied):
+            self._console.print(f"[dim]{rows:,} changed {'row' if rows == 1 else 'rows'} indexed[/dim]")
         if polled.caught_up:
             self.caught_up.set()
 

@@ -40,7 +40,7 @@ class Entry:
 
 
 def library_entries() -> list[Entry]:
-    """Return every entry once, under its shortest name, in an order that depends on the Python version alone."""
+    """Return every entry once, under its shortest name, always in the same order."""
     modules = sorted(_modules(), key=lambda module: (module.__name__.count("."), _public_name(module)))
     entries: dict[str, Entry] = {}
     seen: set[int] = set()
