@@ -227,6 +227,9 @@ class Indices(Protocol):
         refuses the mapping, or another index of that name is in the way.
         """
 
+    def prove_alias(self, alias: str, pipeline: str) -> None:
+        """Raise ConfigurationError where an index itself is called like the alias, or it belongs to somebody else."""
+
     def identity(self, name: str) -> IndexIdentity:
         """Return what the index is. Raises IndexMissing where it or its write alias is gone, and FatalError where
         `translog.durability` is no longer `request`: acknowledged would not mean durable."""

@@ -82,6 +82,8 @@ class World:
     answers: dict[Key, Outcome] = field(default_factory=dict)
     #: Raised by every write while it is set.
     outage: SyncerError | None = None
+    #: Told of each write before it is answered.
+    on_write: Callable[[Write], None] = lambda _write: None
     #: Every write that reached the index.
     written: list[Write] = field(default_factory=list)
 
@@ -125,6 +127,7 @@ def a_world(
     pages: int = 20,
     window_entries: int = 1000,
     deferred_keys: int = 100,
+    ledger_entries: int = 1000,
     rejections: int = 100,
     range_rows: int = 30,
     embedding: bool = False,
@@ -147,6 +150,7 @@ def a_world(
         def answer(write: Write) -> Outcome | None:
             if world.outage:
                 raise world.outage
+            world.on_write(write)
             world.written.append(write)
             return world.answers.get(write.key)
 
@@ -170,6 +174,7 @@ def a_world(
                 pages=pages,
                 window_entries=window_entries,
                 deferred_keys=deferred_keys,
+                ledger_entries=ledger_entries,
             ),
             rejections=rejections,
             range_rows=range_rows,

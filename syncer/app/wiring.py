@@ -21,7 +21,7 @@ from syncer.adapters.postgres.feed import PostgresChangeFeed
 from syncer.adapters.postgres.keys import PostgresKeyFeed
 from syncer.adapters.postgres.migrate import require_current
 from syncer.adapters.postgres.session import OUTPUT_SETTINGS, SOURCE_SETTINGS, STATE_SETTINGS, Session
-from syncer.adapters.postgres.source import PostgresSource
+from syncer.adapters.postgres.source import PostgresSource, refuse_standby
 from syncer.adapters.postgres.state import PostgresStateStore
 from syncer.adapters.postgres.vector_cache import PostgresVectorCache
 from syncer.app.pipeline_settings import PipelineSettings
@@ -105,13 +105,14 @@ class Application:
         """The model: one for all pipelines."""
         return SentenceEmbedder(self.settings.embedding.model, backend=self.settings.embedding.backend)
 
-    def source_session(self) -> Session:
-        """Return a new connection to the source."""
+    def source_session(self, *, any_server: bool = False) -> Session:
+        """Return a new connection to the source; to a standby only where `any_server` will do."""
         return Session(
             self.settings.source.url.get_secret_value(),
             setting="source.url",
             settings=SOURCE_SETTINGS,
             unavailable=SourceUnavailable,
+            on_connect=(lambda _: None) if any_server else refuse_standby,
         )
 
     def state_session(self) -> Session:
@@ -161,13 +162,14 @@ class Application:
     def build(self, plan: Blueprint) -> Pipeline:
         """Return the pipeline of a blueprint."""
         store, client = self.store, self.elasticsearch
+        timeout = self.settings.elasticsearch.request_timeout
         return Pipeline(
             name=plan.name,
             alias=self.settings.alias(plan.name),
             fingerprint=plan.fingerprint,
             reader=lambda: self._reader(plan),
             embedding=self._embedding if plan.vectors else None,
-            sink=lambda index: ElasticSink(client, write_alias(index)),
+            sink=lambda index: ElasticSink(client, write_alias(index), wait_seconds=min(10.0, timeout / 3)),
             indices=ElasticIndices(client, plan.mapping, plan.index),
             store=store,
             clock=self._clock,
@@ -258,7 +260,11 @@ def _declared(settings: PipelineSettings) -> Mapping[str, Declared] | None:
 
 def _limits(settings: PipelineSettings) -> Limits:
     return Limits(
-        poll=PollLimits(batch_rows=settings.poll.batch_rows, margin=timedelta(seconds=settings.poll.margin)),
+        poll=PollLimits(
+            batch_rows=settings.poll.batch_rows,
+            margin=timedelta(seconds=settings.poll.margin),
+            deferred_keys=max(10_000, 10 * settings.poll.batch_rows),
+        ),
         interval_seconds=settings.poll.interval,
         rewind=timedelta(seconds=settings.poll.rewind),
         rejections=settings.limits.rejections,

@@ -25,6 +25,10 @@ class Ledger:
             case Rejected(kind, reason):
                 self._dead_letters.append(DeadLetter(key, version, kind, reason, at))
 
+    @property
+    def entries(self) -> int:
+        return len(self._settled) + len(self._dead_letters)
+
     def close(self, checkpoints: Mapping[str, Checkpoint] | None = None) -> Settlement:
         """Return all that was entered, as one value to commit, and begin anew."""
         settlement = Settlement(checkpoints or {}, self._dead_letters, self._settled)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from syncer.core.change import Change
 from syncer.core.error import FingerprintMismatch, IndexReplaced, LeaseLost
 from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase, physical_name
@@ -14,7 +15,7 @@ from syncer.core.settlement import Checkpoint, Settlement
 from syncer.engine.backfill import backfill
 from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline, Reader
-from syncer.ports import Lease
+from syncer.ports import ChangeFeed, Lease
 
 #: How long a first load waits for transactions whose start this role may not see.
 HIDDEN_WAIT_SECONDS = 10.0
@@ -26,6 +27,8 @@ class Attached:
 
     record: IndexRecord
     loaded: Report
+    #: By feed, changes that the load has taken into account.
+    delivered: Mapping[str, Sequence[Change]]
     #: False when the process was asked to stop during the load.
     complete: bool
 
@@ -45,15 +48,19 @@ def attach(pipeline: Pipeline, reader: Reader, lease: Lease, events: Events) -> 
     Goes on in the phase where an earlier process stopped. Raises FingerprintMismatch, IndexReplaced, IndexMissing.
     """
     record = _record(pipeline)
+    if record.phase is not Phase.LIVE:
+        # Before hours of loading, not after them.
+        pipeline.indices.prove_alias(pipeline.alias, pipeline.name)
+    delivered: Mapping[str, Sequence[Change]] = {}
     if record.phase is Phase.NEW:
-        _create(pipeline, reader, lease, record)
+        delivered = _create(pipeline, reader, lease, record)
     else:
         _prove(pipeline, reader, lease, record)
     events.attached(record)
     loaded, complete = Report(), True
     if record.phase is not Phase.LIVE:
         loaded, complete = _load(pipeline, lease, record, events)
-    return Attached(_record(pipeline), loaded, complete)
+    return Attached(_record(pipeline), loaded, delivered, complete)
 
 
 def prove_index(pipeline: Pipeline, record: IndexRecord) -> None:
@@ -84,16 +91,36 @@ def _record(pipeline: Pipeline) -> IndexRecord:
     return record
 
 
-def _create(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord) -> None:
-    """Create the index, and fix before the first read from where polls will follow."""
+def _create(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord) -> Mapping[str, Sequence[Change]]:
+    """Create the index, and fix before the first read from where polls will follow.
+
+    Returns the changes above the checkpoints that are there already: the load hydrates them after this.
+    """
     pipeline.indices.create(record.name, {"pipeline": pipeline.name, "fingerprint": dict(pipeline.fingerprint)})
-    lease.commit(Settlement(_first_checkpoints(pipeline, reader)))
+    checkpoints = _first_checkpoints(pipeline, reader)
+    lease.commit(Settlement(checkpoints))
     lease.update(
         phase=Phase.LOADING,
         fingerprint=pipeline.fingerprint,
         identity=pipeline.indices.identity(record.name),
         source=reader.source.identity(),
     )
+    return {feed.name: _changes_above(pipeline, feed, checkpoints[feed.name]) for feed in reader.feeds}
+
+
+def _changes_above(pipeline: Pipeline, feed: ChangeFeed, checkpoint: Checkpoint) -> Sequence[Change]:
+    """Return what the first poll would read, as far as the window can hold it."""
+    limits = pipeline.limits.poll
+    until = checkpoint.polled_at + limits.margin
+    changes: list[Change] = []
+    position = checkpoint.position
+    while len(changes) < limits.window_entries:
+        page = feed.read(position, until, limits.batch_rows)
+        changes += page
+        if len(page) < limits.batch_rows:
+            break
+        position = Position(page[-1].watermark, page[-1].key)
+    return changes
 
 
 def _first_checkpoints(pipeline: Pipeline, reader: Reader) -> Mapping[str, Checkpoint]:
@@ -144,10 +171,12 @@ def _load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events)
     progress = pipeline.store.backfill(record.name)
     try:
         done = backfill(pipeline, record.name, progress, first_load=True, on_progress=events.loading)
+        if done.complete:
+            pipeline.indices.publish(record.name, record.alias)
+            lease.update(phase=Phase.LIVE)
+            progress.finish()
     finally:
         progress.release()
     if done.complete:
-        pipeline.indices.publish(record.name, record.alias)
-        lease.update(phase=Phase.LIVE)
         events.loaded(record)
     return done.report, done.complete

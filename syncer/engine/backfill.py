@@ -46,10 +46,13 @@ def backfill(
 ) -> Backfilled:
     """Deliver every row of the table into a physical index; goes on with an unfinished backfill unless `restart`.
 
-    first_load: the index is new and nobody else writes to it, so no write can revive a document.
+    first_load: the index is new and nobody else writes to it, so no write can revive a document. Its ranges stay, done,
+    until the caller has made the index the one that is followed: else a load killed in between would start again.
     Raises what `Delivery.run` raises, and TooManyRejections; what is settled by then is kept.
     """
     ranges = [] if restart else list(progress.ranges())
+    if not first_load and all(part.done for part in ranges):
+        ranges = []  # left behind by a load that was killed at its very end
     resumed = bool(ranges)
     if not ranges:
         ranges = _plan(pipeline, progress)
@@ -60,8 +63,12 @@ def backfill(
         reader = pipeline.reader()
         try:
             report = Report()
-            while todo and not pipeline.clock.stopping():
-                report += _RangeRun(pipeline, reader, index, progress, todo.popleft(), tally, first_load).run()
+            while not pipeline.clock.stopping():
+                try:
+                    part = todo.popleft()
+                except IndexError:  # not asked before: another worker may take the last one in between
+                    break
+                report += _RangeRun(pipeline, reader, index, progress, part, tally, first_load).run()
             return report
         except BaseException:
             todo.clear()
@@ -72,7 +79,7 @@ def backfill(
     with ThreadPoolExecutor(workers, thread_name_prefix="backfill") as threads:
         reports = [future.result() for future in [threads.submit(work) for _ in range(workers)]]
     complete = all(part.done for part in progress.ranges())
-    if complete:
+    if complete and not first_load:
         progress.finish()
     return Backfilled(sum(reports, Report()), complete, resumed)
 
@@ -161,8 +168,10 @@ class _RangeRun:
         rows = self._pipeline.limits.poll.batch_rows
         again = list(self._part.in_flight)
         position = self._part.resume_after
-        for start in range(0, len(again), rows):
-            yield self._sending(_RangeBatch(again[start : start + rows], None))
+        batches = [_RangeBatch(again[start : start + rows], None) for start in range(0, len(again), rows)]
+        # All at once: what the first one stores must not forget the others.
+        self._under_way.extend(batch.keys for batch in batches)
+        yield from batches
         met = set(again)
         while not self._pipeline.clock.stopping():
             keys = self._reader.keys.read(position, self._part.through, rows)

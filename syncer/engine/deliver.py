@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, TypeVar
 
@@ -56,8 +56,15 @@ class Delivered:
     """What became of a batch."""
 
     outcomes: Mapping[Key, Outcome]
+    #: The number of the batch.
     version: int
     report: Report
+    #: Keys that had to be sent a second time, with their later number.
+    renumbered: Mapping[Key, int] = field(default_factory=dict)
+
+    def number(self, key: Key) -> int:
+        """Return the number that a key's outcome belongs to."""
+        return self.renumbered.get(key, self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +181,18 @@ class Delivery:
     def _examine(self, flight: _Flight) -> Delivered:
         written = flight.future.result()
         outcomes = flight.refused | written.outcomes
-        overtaken = self._overtaken(outcomes)
-        if overtaken:
+        again: list[Delivered] = []
+        if overtaken := self._overtaken(outcomes):
             self._on_overtaken()
-            outcomes |= self.deliver(overtaken).outcomes
+            again.append(self.deliver(overtaken))
         if self._recheck_created:
             created = [key for key, outcome in outcomes.items() if outcome == Applied(created=True)]
-            outcomes |= self._remove_revived(created)
-        return Delivered(outcomes, flight.version, _report(outcomes, written.vectors))
+            if gone := self._gone(created):
+                again.append(self.deliver(gone))
+        for later in again:
+            outcomes |= later.outcomes
+        renumbered = {key: later.number(key) for later in again for key in later.outcomes}
+        return Delivered(outcomes, flight.version, _report(outcomes, written.vectors), renumbered)
 
     def _overtaken(self, outcomes: Mapping[Key, Outcome]) -> list[Key]:
         """Return the keys whose document has a version that nobody can have drawn, after raising the sequence above it.
@@ -198,14 +209,13 @@ class Delivery:
             self._numbers.raise_above(max(current.values()))
         return overtaken
 
-    def _remove_revived(self, created: Sequence[Key]) -> Mapping[Key, Outcome]:
-        """Remove those of the keys that are gone, and return what became of that."""
+    def _gone(self, created: Sequence[Key]) -> list[Key]:
+        """Return those of the keys that are no longer in the table: their write has revived them."""
         if not created:
-            return {}
+            return []
         hydration = self._documents.hydrate(created)
         present = {draft.key for draft in hydration.drafts} | hydration.unreadable.keys()
-        gone = [key for key in created if key not in present]
-        return self.deliver(gone).outcomes if gone else {}
+        return [key for key in created if key not in present]
 
 
 def _meets(keys: Sequence[Key], flights: Iterable[_Flight]) -> bool:

@@ -27,7 +27,7 @@ def insist(delivery: Delivery, delivered: Delivered, clock: Clock) -> tuple[Mapp
     attempt = 0
     while True:
         report += delivered.report
-        final |= {key: (outcome, delivered.version) for key, outcome in delivered.outcomes.items()}
+        final |= {key: (outcome, delivered.number(key)) for key, outcome in delivered.outcomes.items()}
         waiting = {key: o for key, (o, _) in final.items() if isinstance(o, Deferred)}
         if not waiting:
             return final, report

@@ -21,7 +21,7 @@ from syncer.core.ledger import Ledger
 from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
 from syncer.core.position import START, Position
 from syncer.core.report import Report
-from syncer.core.settlement import Checkpoint
+from syncer.core.settlement import Checkpoint, Settlement
 from syncer.core.source_state import Observation
 from syncer.core.window import Window
 from syncer.engine.deliver import Delivery
@@ -39,11 +39,13 @@ class PollLimits:
     batch_rows: int = 1000
     #: How far stamps may lie behind the clock when their transaction begins.
     margin: timedelta = timedelta(seconds=2)
-    #: A poll ends early after so many pages of `batch_rows`, settles, and the next one goes on from there.
+    #: Below `t` a poll ends early after so many pages of `batch_rows`, settles, and the next one goes on from there.
     pages: int = 20
     window_entries: int = 100_000
-    #: Keys put off at one time; above it the poll fails.
+    #: Keys put off at one time: at half of it reading stops, and above it the poll fails.
     deferred_keys: int = 10_000
+    #: Outcomes kept before they are committed.
+    ledger_entries: int = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,9 @@ class Poller:
         clocks: SourceClocks,
         limits: PollLimits,
         budget: Budget,
+        delivered: Mapping[str, Sequence[Change]],
     ) -> None:
+        """delivered: by feed, changes that a load has just taken into account, so that the first poll need not."""
         self._feeds = feeds
         self._source = source
         self._delivery = delivery
@@ -137,6 +141,9 @@ class Poller:
         self._limits = limits
         self._budget = budget
         self._window = Window(limits.window_entries)
+        for feed_name, changes in delivered.items():
+            for change in changes:
+                self._window.add(feed_name, change)
         #: Put off, by feed and key: the change of the least watermark that asked for it.
         self._deferred: dict[tuple[str, Key], Change] = {}
         checkpoints = lease.checkpoints()
@@ -166,7 +173,10 @@ class Poller:
         for batch, delivered in self._delivery.run(self._batches(scans, progress)):
             progress.report += delivered.report
             for key, outcome in delivered.outcomes.items():
-                self._note(key, batch.origins[key], outcome, delivered.version, progress)
+                self._note(key, batch.origins[key], outcome, delivered.number(key), progress)
+            if progress.ledger.entries >= self._limits.ledger_entries:
+                # True whatever becomes of this poll, and memory is bounded; the checkpoints wait for its end.
+                self._commit(progress.ledger.close())
         self._settle(scans, seen, progress)
         for name, local in seen.items():
             self._clocks.settled(name, local.clock, before)
@@ -193,16 +203,26 @@ class Poller:
                     yield _Origin(feed.name, change)
 
     def _changes(self, feed: ChangeFeed, scan: Scan, progress: _Progress) -> Iterator[Change]:
-        position = scan.start
-        for _ in range(self._limits.pages):
+        position, pages = scan.start, 0
+        while not self._ends_early(position, scan, pages, progress):
             page = feed.read(position, scan.until, self._limits.batch_rows)
             yield from page
             if len(page) < self._limits.batch_rows:
                 return
-            position = Position(page[-1].watermark, page[-1].key)
-            if self._clock.stopping():
-                break
+            position, pages = Position(page[-1].watermark, page[-1].key), pages + 1
         progress.reached[feed.name] = position
+
+    def _ends_early(self, position: Position, scan: Scan, pages: int, progress: _Progress) -> bool:
+        """Tell whether the scan stops here and the next poll goes on.
+
+        Never for its length above `t`: the next poll would start there again and not get further. That part is bounded
+        by `until`.
+        """
+        return (
+            self._clock.stopping()
+            or len(progress.deferred) > self._limits.deferred_keys // 2
+            or (pages >= self._limits.pages and position.watermark < scan.t)
+        )
 
     def _note(self, key: Key, origins: Sequence[_Origin], outcome: Outcome, version: int, progress: _Progress) -> None:
         progress.ledger.note(key, outcome, version, self._clock.now())
@@ -229,13 +249,15 @@ class Poller:
         }
         positions = {name: checkpoint.position for name, checkpoint in checkpoints.items()}
         if self._commit_due(positions, progress):
-            settlement = progress.ledger.close(checkpoints)
-            self._budget.spend(self._lease.commit(settlement), settlement.dead_letters)
+            self._commit(progress.ledger.close(checkpoints))
             self._committed, self._committed_at = positions, self._clock.monotonic()
         for origin in progress.rejected:
             self._window.add(origin.feed, origin.change)
         self._horizons = {name: scan.settled(progress.reached.get(name)) for name, scan in scans.items()}
         self._deferred = progress.deferred
+
+    def _commit(self, settlement: Settlement) -> None:
+        self._budget.spend(self._lease.commit(settlement), settlement.dead_letters)
 
     def _checkpoint(self, feed: str, scan: Scan, progress: _Progress) -> Position:
         """Return the feed's checkpoint, which passes no row that is put off: memory alone knows of it."""

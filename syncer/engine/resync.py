@@ -22,11 +22,12 @@ class _KeyBatch:
 def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) -> Report:
     """Deliver the keys of a feed into a physical index; safe beside the daemon. Repeating it is harmless.
 
-    A key that is not in the table is removed from the index. Raises what `Delivery.run` raises, and TooManyRejections.
+    Ends early, after what is under way, when the process is asked to stop. A key that is not in the table is removed
+    from the index. Raises what `Delivery.run` raises, and TooManyRejections.
     """
     delivery = pipeline.delivery(documents, index, pipeline.store, draw=Draw.BEFORE_HYDRATION, recheck_created=True)
     report, ledger = Report(), Ledger()
-    for _, delivered in delivery.run(_batches(feed, pipeline.limits.poll.batch_rows)):
+    for _, delivered in delivery.run(_batches(pipeline, feed)):
         final, counted = insist(delivery, delivered, pipeline.clock)
         report += counted
         for key, (outcome, version) in final.items():
@@ -36,8 +37,8 @@ def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) 
     return report
 
 
-def _batches(feed: KeyFeed, rows: int) -> Iterator[_KeyBatch]:
+def _batches(pipeline: Pipeline, feed: KeyFeed) -> Iterator[_KeyBatch]:
     position: Key | None = None
-    while keys := feed.read(position, None, rows):
+    while not pipeline.clock.stopping() and (keys := feed.read(position, None, pipeline.limits.poll.batch_rows)):
         position = keys[-1]
         yield _KeyBatch(keys)

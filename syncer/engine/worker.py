@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from syncer.core.error import LeaseHeld, LeaseLost, TransientError
-from syncer.core.index import IndexRecord
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
-from syncer.engine.attach import attach, prove_index, register
+from syncer.engine.attach import Attached, attach, prove_index, register
 from syncer.engine.deliver import Draw
 from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline, Reader
@@ -73,13 +73,15 @@ class Worker:
         """
         pipeline, clock = self.pipeline, self.pipeline.clock
         record = register(pipeline)
-        lease = pipeline.store.acquire(record.name)
-        reader = pipeline.reader()
-        try:
+        with ExitStack() as held:
+            lease = pipeline.store.acquire(record.name)
+            held.callback(lease.release)
+            reader = pipeline.reader()
+            held.callback(reader.close)
             attached = attach(pipeline, reader, lease, self.events)
             if not attached.complete:
                 return
-            poller, loaded = self._poller(reader, lease, attached.record), attached.loaded
+            poller, loaded = self._poller(reader, lease, attached), attached.loaded
             proved_at = told_at = clock.monotonic()
             put_off = 0
             while not clock.stopping():
@@ -100,14 +102,11 @@ class Worker:
                 if clock.monotonic() - proved_at >= PROOF_SECONDS:
                     prove_index(pipeline, attached.record)
                     proved_at = clock.monotonic()
-        finally:
-            reader.close()
-            lease.release()
 
-    def _poller(self, reader: Reader, lease: Lease, record: IndexRecord) -> Poller:
+    def _poller(self, reader: Reader, lease: Lease, attached: Attached) -> Poller:
         pipeline = self.pipeline
         delivery = pipeline.delivery(
-            reader.documents, record.name, lease, draw=Draw.AFTER_HYDRATION, recheck_created=False
+            reader.documents, attached.record.name, lease, draw=Draw.AFTER_HYDRATION, recheck_created=False
         )
         return Poller(
             reader.feeds,
@@ -118,4 +117,5 @@ class Worker:
             self.clocks,
             pipeline.limits.poll,
             pipeline.budget,
+            attached.delivered,
         )

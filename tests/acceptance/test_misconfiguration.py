@@ -1,4 +1,4 @@
-"""What is wrong in a configuration is one clear message that names the setting; the exit code is right, no traceback."""
+"""What is wrong in a configuration is one clear message that names the setting, the right exit code, no traceback."""
 
 from __future__ import annotations
 

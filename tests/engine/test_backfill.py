@@ -112,3 +112,27 @@ def test_a_stop_during_a_backfill_keeps_what_is_settled() -> None:
     world.clock.stop()
     done = run(world)
     assert not done.complete
+
+
+def test_a_backfill_killed_twice_still_knows_the_keys_of_the_first_time() -> None:
+    """† What is stored for the first batch that is looked at again must not forget the others."""
+    world = filled(100)
+    world.outage = SinkUnavailable("died here")
+    for _ in range(2):
+        with pytest.raises(SinkUnavailable):
+            run(world)
+    world.outage = None
+    progress = world.store.backfill(world.record.name)
+    in_flight = {key for part in progress.ranges() for key in part.in_flight}
+    progress.release()
+    assert {(f"{i:04}",) for i in range(10)} <= in_flight
+    assert len(in_flight) > 10
+
+
+def test_a_resync_ends_when_the_process_is_asked_to_stop() -> None:
+    """Whatever was under way is settled; the rest is left."""
+    world = filled(100)
+    world.on_write = lambda _write: world.clock.stop()
+    feed = MemoryKeyFeed(world.table)
+    report = resync(world.pipeline, MemoryDocuments(world.table), world.record.name, feed)
+    assert 0 < report.read < 100

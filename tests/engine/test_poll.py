@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from syncer.adapters.memory.source import MemoryDocuments
-from syncer.core.change import Document, Removal
+from syncer.core.change import Document, Removal, Write
 from syncer.core.error import SinkUnavailable, TooManyRejections
 from syncer.core.outcome import Deferred, Rejected
 from syncer.engine.deliver import Draw
@@ -301,3 +301,55 @@ def test_texts_are_embedded_once_and_then_come_from_the_cache() -> None:
     assert vectors[("1",)] == vectors[("2",)] != {}
     assert vectors[("3",)] == {}
     assert all(isinstance(write, Document) for write in world.written)
+
+
+def test_many_rows_within_the_margin_are_delivered_in_one_poll_and_then_it_rests() -> None:
+    """A poll that ended early above `t` would start at `t` again, and never get further."""
+    world = a_world(batch_rows=2, pages=5)
+    with world.following() as poll:
+        poll()
+        for i in range(40):
+            world.table.put((f"{i:02}",), n=i)
+        polled = poll()
+        assert (polled.report.applied, polled.more) == (40, False)
+    assert world.equal()
+
+
+def test_an_index_that_puts_off_most_of_a_backlog_is_not_asked_for_ever_for_the_same_rows() -> None:
+    """Reading stops at half of what may be put off, and what was applied counts."""
+    world = a_world(batch_rows=10, pages=20, deferred_keys=80)
+    world.worker().run_once()
+    start = world.clock.now()
+    for i in range(300):
+        world.table.put((f"{i:03}",), start + timedelta(seconds=i), n=i)
+    world.clock.advance(1000)
+    world.answers = {(f"{i:03}",): Deferred("busy") for i in range(0, 300, 3)}
+    with world.following() as poll:
+        assert poll().deferred <= 80
+        assert 0 < len(world.index.documents()) < 200
+        world.answers = {}
+        for _ in range(50):
+            poll()
+    assert world.equal()
+
+
+def test_outcomes_are_committed_before_there_are_too_many_to_keep() -> None:
+    """A dead letter is true whatever becomes of its poll; the checkpoint waits."""
+    world = a_world(batch_rows=10, pages=20, ledger_entries=30)
+    with world.following() as poll:
+        poll()
+        checkpoint = world.store.overview(world.record.name).checkpoints[world.table.name]
+        world.clock.advance(100)
+        world.answers = {("000",): Rejected("bad", "value")}
+        for i in range(100):
+            world.table.put((f"{i:03}",), n=i)
+
+        def answer_then_fail(write: Write) -> None:
+            if write.key == ("099",):
+                raise SinkUnavailable("away")
+
+        world.on_write = answer_then_fail
+        with pytest.raises(SinkUnavailable):
+            poll()
+        assert [letter.key for letter in world.dead_letters()] == [("000",)]
+        assert world.store.overview(world.record.name).checkpoints[world.table.name] == checkpoint

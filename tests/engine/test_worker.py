@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from syncer.core.error import (
+    ConfigurationError,
     FingerprintMismatch,
     IndexReplaced,
     LeaseHeld,
@@ -188,3 +189,40 @@ def test_who_holds_the_checkpoint_back_is_told_once_a_minute() -> None:
     seconds, [blocker] = world.events.blocked[0]
     assert seconds > 60
     assert blocker.since is not None
+
+
+def test_rows_stamped_just_before_the_first_load_are_delivered_once() -> None:
+    """The first poll reads them again, and knows that the load has taken them into account."""
+    world = a_world()
+    for i in range(50):
+        world.table.put((f"{i:02}",), n=i)
+    assert world.worker().run_once().read == 50
+    assert len(world.written) == 50
+
+
+def test_a_load_that_was_killed_at_its_very_end_is_not_started_again() -> None:
+    """Its ranges are forgotten only when the index is the one that is followed."""
+    world = a_world()
+    for i in range(50):
+        world.table.put((f"{i:02}",), n=i)
+    world.indices.publish_outage = SinkUnavailable("died here")
+    with pytest.raises(SinkUnavailable):
+        world.worker().run_once()
+    world.indices.publish_outage = None
+    world.clock.advance(60)
+    written = len(world.written)
+    world.worker().run_once()
+    assert len(world.written) - written <= 50, "what the first poll reads again, not the load"
+    assert world.record.phase is Phase.LIVE
+    progress = world.store.backfill(world.record.name)
+    assert list(progress.ranges()) == []
+
+
+def test_an_alias_that_cannot_be_had_is_told_before_the_load() -> None:
+    """Not after it."""
+    world = a_world()
+    world.indices.create("items", {})
+    world.table.put(("1",), n=1)
+    with pytest.raises(ConfigurationError, match="items is the name of an index"):
+        world.worker().run_once()
+    assert world.written == []

@@ -34,13 +34,16 @@ class ElasticSink:
         *,
         chunk_bytes_max: int = 8 * 2**20,
         document_bytes_max: int | None = None,
+        wait_seconds: float = 10.0,
     ) -> None:
         """chunk_bytes_max: of one request; a longer document travels alone. document_bytes_max: None for what the
-        server takes."""
+        server takes. wait_seconds: how long the server may wait for a shard that is away; less than the client waits
+        for the server, so that documents of other shards are answered for."""
         # A bulk whose answer was lost must not be sent again as it is: by then it may claim more than it delivers.
         self._client = client.options(max_retries=0)
         self._actions = Actions(write_alias)
         self._chunk_bytes_max = chunk_bytes_max
+        self._timeout = f"{round(wait_seconds * 1000)}ms"
         self._document_bytes_max = document_bytes_max
 
     def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
@@ -83,6 +86,7 @@ class ElasticSink:
             raise_on_exception=True,
             require_alias=True,
             filter_path=_ANSWER,
+            timeout=self._timeout,
         )
         return (answer for _, answer in answers)
 

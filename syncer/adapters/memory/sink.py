@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from syncer.core.change import Document, Write
-from syncer.core.error import IndexMissing
+from syncer.core.error import ConfigurationError, IndexMissing, SyncerError
 from syncer.core.index import IndexIdentity
 from syncer.core.key import Key
 from syncer.core.outcome import Applied, Outcome, Stale
@@ -72,6 +72,8 @@ class MemoryIndices:
     def __init__(self) -> None:
         self.indices: dict[str, MemoryIndex] = {}
         self.aliases: dict[str, str] = {}
+        #: Raised by `publish` while it is set.
+        self.publish_outage: SyncerError | None = None
         self.meta: dict[str, Mapping[str, object]] = {}
         self._created = 0
 
@@ -81,12 +83,18 @@ class MemoryIndices:
             self._created += 1
             self.indices[name] = MemoryIndex(IndexIdentity(f"uuid-{self._created}", {"0": f"h{self._created}"}))
 
+    def prove_alias(self, alias: str, pipeline: str) -> None:
+        if alias in self.indices:
+            raise ConfigurationError(f"{alias} is the name of an index, so that pipeline {pipeline!r} cannot use it")
+
     def identity(self, name: str) -> IndexIdentity:
         if name not in self.indices:
             raise IndexMissing(f"index {name} is missing")
         return self.indices[name].identity
 
     def publish(self, name: str, alias: str) -> None:
+        if self.publish_outage:
+            raise self.publish_outage
         self.indices[name].published = True
         self.aliases[alias] = name
 

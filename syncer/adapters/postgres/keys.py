@@ -155,6 +155,7 @@ class PostgresKeyList:
         try:
             if "\0" in id_:
                 raise ValueError("a key holds no NUL")
+            id_.encode()
             return parse_document_id(id_, len(self._table.key))
         except ValueError as error:
             raise self._impossible(id_, str(error)) from error

@@ -59,6 +59,8 @@ SOURCE_SETTINGS: Mapping[str, str] = {
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
     "statement_timeout": "10min",
+    # Somebody changes the table: come back later, and hear a SIGTERM in between.
+    "lock_timeout": "10s",
 }
 
 #: Sessions that write the state.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from syncer.adapters.postgres.session import Session
 from syncer.core.error import ConfigurationError
@@ -58,10 +58,24 @@ SELECT pid, min(application_name) AS application_name, coalesce(min(state), '') 
 
 # pg_control_checkpoint() would name the timeline of the last checkpoint, which may be older than a promotion.
 _IDENTITY = text("""
-SELECT pg_is_in_recovery() AS standby, system_identifier::text, pg_postmaster_start_time() AS started_at,
-       CASE WHEN pg_is_in_recovery() THEN NULL ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline
+SELECT system_identifier::text, pg_postmaster_start_time() AS started_at,
+       substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline
   FROM pg_control_system()
 """)
+
+
+def refuse_standby(connection: Connection) -> None:
+    """Raise ConfigurationError on a standby: for the `on_connect` of every session that reads the source.
+
+    It shows neither the transactions open on its primary nor rows before they are replayed, so that it would let an old
+    row win over a new one.
+    """
+    if connection.scalar(text("SELECT pg_is_in_recovery()")):
+        raise ConfigurationError(
+            "source.url leads to a standby, which shows neither the transactions open on its primary nor rows before "
+            "they are replayed",
+            hint="point source.url at the primary (target_session_attrs=read-write chooses it)",
+        )
 
 
 class PostgresSource:
@@ -71,15 +85,9 @@ class PostgresSource:
         self._session = session
 
     def identity(self) -> SourceIdentity:
-        """Return which server this is. Raises ConfigurationError for a standby."""
+        """Return which server this is, in which life."""
         with self._session.use() as connection:
             row = connection.execute(_IDENTITY).one()
-        if row.standby:
-            raise ConfigurationError(
-                f"{self._session.setting} leads to a standby, which shows neither the transactions open on its "
-                "primary nor rows before they are replayed",
-                hint=f"point {self._session.setting} at the primary (target_session_attrs=read-write chooses it)",
-            )
         return SourceIdentity(row.system_identifier, row.started_at, int(row.timeline, 16))
 
     def observe(self) -> Observation:

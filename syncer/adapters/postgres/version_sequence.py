@@ -9,7 +9,10 @@ from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, column, 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
 from syncer.adapters.postgres.session import transaction
 from syncer.adapters.postgres.tables import qualified
+from syncer.core.error import FatalError
 
+#: Far above all clocks in µs, far below where a bigint ends.
+_NUMBER_MAX = 2**62
 #: One second of numbers in µs.
 _SLACK = 1_000_000
 #: More than a crash of the server can take back.
@@ -60,7 +63,15 @@ class VersionSequence:
                 connection.execute(skipped)
 
     def raise_above(self, connection: Connection, version: int) -> None:
-        """Raise the sequence so that every number from now on is above `version`."""
+        """Raise the sequence so that every number from now on is above `version`.
+
+        Raises FatalError where there would be no numbers left: only a foreign writer can have come so far.
+        """
+        if version > _NUMBER_MAX:
+            raise FatalError(
+                f"the index holds a document of version {version}, which somebody else must have written",
+                hint="find who writes to the index; then build it again: syncer rebuild",
+            )
         with transaction(connection):
             self._lock.wait_for_transaction(connection)
             connection.execute(self._to_number, {"number": version})

@@ -25,7 +25,7 @@ def check(application: Application, names: Sequence[str]) -> Sequence[Finding]:
 
     def look(name: str) -> Iterator[Finding]:
         pipeline = settings.pipelines[name]
-        session = application.source_session()
+        session = application.source_session(any_server=True)
         try:
             yield from check_table(session, name, pipeline)
         finally:

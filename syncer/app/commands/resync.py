@@ -59,7 +59,7 @@ def resync(invocation: Invocation, name: str, rows: Rows) -> ExitCode:
         finally:
             reader.close()
             session.close()
-        summary = Summary(name, report, clock.monotonic() - started, bool(report.rejected))
+        summary = Summary(name, report, clock.monotonic() - started, bool(report.rejected or clock.stopping()))
     invocation.show(summary.document(), lambda: summary_table([summary]))
     return summary.exit_code
 
@@ -69,7 +69,8 @@ def _lines(path: Path) -> list[str]:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"--ids-file: cannot read {path}: {error}") from error
-    return [line for line in text.splitlines() if line.strip()]
+    # Not splitlines(): a key may hold what Unicode counts as the end of a line.
+    return [line.removesuffix("\r") for line in text.split("\n") if line.strip()]
 
 
 def _time(text: str) -> datetime:

@@ -14,7 +14,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
-from syncer.adapters.postgres.source import PostgresSource
+from syncer.adapters.postgres.source import PostgresSource, refuse_standby
 from syncer.core.error import ConfigurationError, SourceUnavailable
 from tests.adapters.postgres.conftest import OpenSession
 from tests.adapters.postgres.waiting import wait_for
@@ -248,7 +248,13 @@ def test_standby() -> None:
         server.stop()
         (server.directory / "data" / "standby.signal").touch()
         server.start()
-        session = Session(server.url(), setting="source.url", settings=SOURCE_SETTINGS, unavailable=SourceUnavailable)
+        session = Session(
+            server.url(),
+            setting="source.url",
+            settings=SOURCE_SETTINGS,
+            unavailable=SourceUnavailable,
+            on_connect=refuse_standby,
+        )
         with pytest.raises(ConfigurationError, match=r"source\.url leads to a standby") as raised:
             PostgresSource(session).identity()
         assert "primary" in raised.value.hint
