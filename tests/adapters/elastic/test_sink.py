@@ -126,6 +126,22 @@ def test_what_the_mapping_refuses_is_rejected(sink: ElasticSink, body: str, vect
     assert good == Applied(created=True)
 
 
+def test_a_shard_that_is_away_puts_off_its_documents_and_not_the_others(
+    real_elastic: Elastic, index_prefix: str
+) -> None:
+    """The server gives up waiting for it before the client gives up on the server."""
+    client, name = real_elastic.client.options(request_timeout=10), f"{index_prefix}-2"
+    client.indices.create(
+        index=name,
+        aliases={write_alias(name): {}},
+        settings={"number_of_replicas": 0, "routing.allocation.require._name": "nobody"},
+        wait_for_active_shards="0",
+    )
+    [outcome] = ElasticSink(client, write_alias(name), wait_seconds=1).write([a_document("1")])
+    assert isinstance(outcome, Deferred)
+    assert "unavailable_shards_exception" in outcome.reason
+
+
 def test_a_row_that_breaks_the_whole_request_is_found(real_elastic: Elastic, sink: ElasticSink) -> None:
     """A document on two lines makes the request unreadable: it is sent again in halves until the row stands alone."""
     writes = [a_document(str(i), '{"n":\n1}' if i == 77 else "{}") for i in range(100)]
