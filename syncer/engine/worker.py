@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
-from syncer.core.error import LeaseHeld, LeaseLost, TransientError
+from syncer.core.error import LeaseHeld, LeaseLost, SinkUnavailable, TransientError
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
 from syncer.engine.attach import Attached, attach, prove_index, register
 from syncer.engine.deliver import Draw
 from syncer.engine.events import Events
+from syncer.engine.insist import ATTEMPTS_MAX
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.poll import Polled, Poller, SourceClocks
 from syncer.ports import Lease
@@ -57,13 +58,18 @@ class Worker:
     def run_once(self) -> Report:
         """Load if need be, deliver all that is committed by now, and return.
 
-        Raises LeaseHeld where another process follows the pipeline; transient errors too, at once.
+        Raises LeaseHeld where another process follows the pipeline; transient errors too, at once, and SinkUnavailable
+        where Elasticsearch does nothing but put off for ATTEMPTS_MAX polls.
         """
-        report = Report()
-        for polled in self.session():
-            report += polled.report
-            if polled.caught_up:
-                break
+        report, in_vain = Report(), 0
+        with closing(self.session()) as session:
+            for polled in session:
+                report += polled.report
+                if polled.caught_up:
+                    break
+                in_vain = in_vain + 1 if polled.deferred and not polled.report.written else 0
+                if in_vain >= ATTEMPTS_MAX:
+                    raise SinkUnavailable(f"Elasticsearch puts off {polled.deferred} documents, again and again")
         return report
 
     def session(self) -> Generator[Polled, None, None]:

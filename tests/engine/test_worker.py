@@ -17,6 +17,7 @@ from syncer.core.error import (
     SourceUnavailable,
 )
 from syncer.core.index import IndexIdentity, Phase
+from syncer.core.outcome import Deferred
 from syncer.core.source_state import SourceIdentity
 from syncer.engine.worker import Worker
 from tests.builders import a_world
@@ -189,6 +190,19 @@ def test_who_holds_the_checkpoint_back_is_told_once_a_minute() -> None:
     seconds, [blocker] = world.events.blocked[0]
     assert seconds > 60
     assert blocker.since is not None
+
+
+def test_run_once_does_not_wait_for_ever_for_an_index_that_puts_off() -> None:
+    """A scheduled job ends; what was put off is above the checkpoint."""
+    world = a_world()
+    world.worker().run_once()
+    world.table.put(("busy",), n=1)
+    world.answers = {("busy",): Deferred("no primary")}
+    with pytest.raises(SinkUnavailable, match="puts off 1 documents"):
+        world.worker().run_once()
+    world.answers = {}
+    world.worker().run_once()
+    assert world.equal()
 
 
 def test_rows_stamped_just_before_the_first_load_are_delivered_once() -> None:
