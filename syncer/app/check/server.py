@@ -19,7 +19,7 @@ POSTGRES_MIN = 13
 def check_source(application: Application) -> Iterator[Finding]:
     """Look at the source database."""
     setting = "source.url"
-    session, second = application.source_session(any_server=True), application.source_session()
+    session, second = (application.source_session(any_server=True) for _ in range(2))
     try:
         found = role(session)
         yield info(setting, f"PostgreSQL {found.major}, database {found.database}, as {found.name}")
