@@ -239,7 +239,7 @@ def execute(arguments: list[str], invocation: Invocation) -> int:
         return end.code if isinstance(end.code, int) else ExitCode.DONE
     except SyncerError as error:
         return _failed(error, str(error), invocation)
-    except Exception as error:
+    except Exception as error:  # a bug: people get a line to report, not a traceback
         return _failed(error, f"unexpected {type(error).__name__}: {error}\n  → see more with --debug", invocation)
     return ExitCode.DONE
 

@@ -129,7 +129,7 @@ class Application:
         settings = self.settings.pipelines[name]
         session = self.source_session()
         try:
-            table = _table(session, name, settings)
+            table = pipeline_table(session, name, settings)
             fields = resolve_fields(table, _declared(settings), setting=f"pipelines.{name}.fields")
             vectors = self._vectors(name, settings, fields)
             statement = PostgresDocuments(session, table, fields, vectors).statement
@@ -224,7 +224,8 @@ class Application:
         )
 
 
-def _table(session: Session, name: str, settings: PipelineSettings) -> Table:
+def pipeline_table(session: Session, name: str, settings: PipelineSettings) -> Table:
+    """Return the table of a pipeline as the catalogue has it; see `read_table`."""
     return read_table(
         session,
         settings.table,

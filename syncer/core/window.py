@@ -31,7 +31,3 @@ class Window:
         self._entries[place] = (change.watermark, change.row_version)
         if len(self._entries) > self._entries_max:
             del self._entries[next(iter(self._entries))]
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()

@@ -5,30 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from syncer.adapters.postgres import remedy
-from syncer.adapters.postgres.catalog import read_table
 from syncer.adapters.postgres.feed import COUNTED_MAX, unreachable
 from syncer.adapters.postgres.inspection import TableFacts, role, table_facts
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.source import PostgresSource
 from syncer.app.check.finding import Finding, Severity, info
 from syncer.app.pipeline_settings import PipelineSettings
+from syncer.app.wiring import pipeline_table
 from syncer.core.table import Table
 
 
 def check_table(session: Session, name: str, settings: PipelineSettings) -> Iterator[Finding]:
     """Look at the table of a pipeline; what its condition and fields are worth is seen elsewhere."""
     setting = f"pipelines.{name}"
-    table = read_table(
-        session,
-        settings.table,
-        key=settings.key or (),
-        watermark=settings.watermark,
-        watermark_zone=settings.watermark_zone,
-        soft_delete=settings.soft_delete,
-        # Its privileges come first: Postgres explains a condition only to those who may read.
-        where=None,
-        setting=setting,
-    )
+    # Without its condition: privileges come first, since Postgres explains a condition only to those who may read.
+    table = pipeline_table(session, name, settings.model_copy(update={"where": None}))
     facts = table_facts(session, table)
     yield info(f"{setting}.table", f"{table}, key {', '.join(table.key)}, watermark {table.watermark}")
     yield from _access(f"{setting}.table", table, facts, role(session).name)
