@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from syncer.core.change import Change, Hydration, Write
+from syncer.core.change import Hydration, Page, Write
 from syncer.core.index import IndexIdentity, IndexRecord, Phase
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
@@ -60,11 +60,21 @@ class ChangeFeed(Protocol):
     def watermark_zone(self) -> str | None:
         """The zone of the watermark's writers, where the column itself has none."""
 
-    def read(self, start: Position, until: datetime, rows: int) -> Sequence[Change]:
+    def read(self, start: Position, until: datetime, rows: int) -> Page:
         """Return up to so many changes from `start`, none above `until`, ordered by watermark and key.
 
         From a start without key: rows of that very watermark too. Raises SourceUnavailable, SchemaMismatch,
         AccessDenied.
+        """
+
+
+class Tombstones(Protocol):
+    """What triggers have noted of rows that are gone."""
+
+    def prune(self, before: datetime, rows: int) -> int:
+        """Delete up to so many that were stamped before; return how many. Nothing, where there are no triggers.
+
+        Raises SourceUnavailable, AccessDenied.
         """
 
 
@@ -163,6 +173,9 @@ class Lease(Numbers, Protocol):
     ) -> None:
         """Change the index's record, what is not None of it, fenced by the epoch. Raises LeaseLost."""
 
+    def prove(self) -> None:
+        """Raise LeaseLost unless the lease was held a moment ago, for certain. Cheap, and safe for several threads."""
+
     def release(self) -> None:
         """Give the lease up. Never raises: a session that is gone has given it up already."""
 
@@ -215,6 +228,21 @@ class StateStore(Numbers, Protocol):
 
     def mark_verify_needed(self, index: str, reason: str) -> None:
         """Say that the index should be compared with the source. Idempotent."""
+
+    def verified(self, record: IndexRecord, at: datetime) -> None:
+        """Say that the index was found equal to the source.
+
+        What asked for it is forgotten (`verify_needed`, `reconcile`), but not what has asked since the record was read.
+        """
+
+    def least_checkpoint(self, feed: str) -> datetime | None:
+        """Return the least watermark up to which any index has settled the feed; None: no index knows the feed."""
+
+    def passing_letters(self, index: str, at: datetime, limit: int) -> Sequence[Key]:
+        """Return keys of dead letters whose cause may pass, and whose next attempt is due by then."""
+
+    def paused(self, pipeline: str) -> datetime | None:
+        """Return since when the pipeline is paused; None: it is not."""
 
 
 class Indices(Protocol):

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from syncer.core.key import Key
+from syncer.core.position import Position
+
+#: Stands for every key of a table: it was truncated.
+WHOLE_TABLE: Key = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """A feed's word that a key changed, no more: what it is now is read later."""
 
+    #: WHOLE_TABLE: what the index holds has to be compared with the table.
     key: Key
     watermark: datetime
     #: `xmin` of the row: two updates may carry one watermark.
     row_version: str
+    #: Key of the feed's own row, where that is another one: two tombstones may name one key.
+    row: Key | None = None
+    #: Where the document may have been, besides where the row belongs now.
+    routing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Changes that were read from a feed in one piece, in its order."""
+
+    changes: Sequence[Change]
+    #: From where the next page is read; None: this was the last one.
+    next: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +48,8 @@ class Draft:
     hash: int
     #: What to embed, by vector field.
     texts: Mapping[str, str]
+    #: What decides on the document's shard; None: its id.
+    routing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,8 @@ class Hydration:
     drafts: Sequence[Draft]
     #: Rows that Postgres cannot turn into a document, with its reason.
     unreadable: Mapping[Key, str]
+    #: Of rows that exist and have no document: where theirs was.
+    routings: Mapping[Key, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +79,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A key that has no document any more."""
+    """A key that has no document any more, or none under this routing."""
 
     key: Key
     version: int
+    routing: str | None = None
 
 
 Write = Document | Removal

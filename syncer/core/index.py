@@ -48,6 +48,10 @@ class IndexRecord:
     source: SourceIdentity | None = None
     #: Why the index should be compared with the source, where there is reason to.
     verify_needed: str | None = None
+    #: When it was last found equal to the source.
+    verified_at: datetime | None = None
+    #: When the table was truncated, until the index was compared with it.
+    reconcile: datetime | None = None
 
     @property
     def write_alias(self) -> str:

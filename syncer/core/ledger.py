@@ -22,15 +22,17 @@ class Ledger:
         match outcome:
             case Applied() | Stale():
                 self._settled[key] = version
-            case Rejected(kind, reason):
-                self._dead_letters.append(DeadLetter(key, version, kind, reason, at))
+            case Rejected(kind, reason, passing):
+                self._dead_letters.append(DeadLetter(key, version, kind, reason, at, passing=passing))
 
     @property
     def entries(self) -> int:
         return len(self._settled) + len(self._dead_letters)
 
-    def close(self, checkpoints: Mapping[str, Checkpoint] | None = None) -> Settlement:
+    def close(
+        self, checkpoints: Mapping[str, Checkpoint] | None = None, reconcile: datetime | None = None
+    ) -> Settlement:
         """Return all that was entered, as one value to commit, and begin anew."""
-        settlement = Settlement(checkpoints or {}, self._dead_letters, self._settled)
+        settlement = Settlement(checkpoints or {}, self._dead_letters, self._settled, reconcile)
         self._settled, self._dead_letters = {}, []
         return settlement

@@ -22,18 +22,23 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """This row cannot be indexed as it is: a dead letter."""
+    """This row cannot be indexed as it is: a dead letter. `passing`: it may be able to later, without a change."""
 
     kind: str
     reason: str
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not now: the row is sent again, hydrated and numbered anew."""
+    """Not now: the row is sent again, hydrated and numbered anew.
+
+    suspect: it may be the row's own fault; after some attempts it is rejected, so that it is not put off for ever.
+    """
 
     reason: str
     retry_after: float | None = None
+    suspect: bool = False
 
 
 Outcome = Applied | Stale | Rejected | Deferred

@@ -29,8 +29,11 @@ class DeadLetter:
     version: int
     kind: str
     reason: str
+    #: Of the last attempt.
     at: datetime
     attempts: int = 1
+    #: The cause may pass: it is delivered again by itself, ever more rarely.
+    passing: bool = False
 
     def again(self, later: DeadLetter) -> DeadLetter:
         """Return what both say of one key: the reason of the higher number, the time of the later attempt."""
@@ -47,3 +50,5 @@ class Settlement:
     dead_letters: Sequence[DeadLetter] = ()
     #: Good writes (applied, stale) and their numbers: each closes a dead letter of its key with a lower one.
     settled: Mapping[Key, int] = field(default_factory=dict)
+    #: When the table was truncated, where that was read: the index is to be compared with it.
+    reconcile: datetime | None = None

@@ -113,13 +113,11 @@ def _changes_above(pipeline: Pipeline, feed: ChangeFeed, checkpoint: Checkpoint)
     limits = pipeline.limits.poll
     until = checkpoint.polled_at + limits.margin
     changes: list[Change] = []
-    position = checkpoint.position
-    while len(changes) < limits.window_entries:
+    position: Position | None = checkpoint.position
+    while position is not None and len(changes) < limits.window_entries:
         page = feed.read(position, until, limits.batch_rows)
-        changes += page
-        if len(page) < limits.batch_rows:
-            break
-        position = Position(page[-1].watermark, page[-1].key)
+        changes += page.changes
+        position = page.next
     return changes
 
 

@@ -206,10 +206,10 @@ class Poller:
         position, pages = scan.start, 0
         while not self._ends_early(position, scan, pages, progress):
             page = feed.read(position, scan.until, self._limits.batch_rows)
-            yield from page
-            if len(page) < self._limits.batch_rows:
+            yield from page.changes
+            if page.next is None:
                 return
-            position, pages = Position(page[-1].watermark, page[-1].key), pages + 1
+            position, pages = page.next, pages + 1
         progress.reached[feed.name] = position
 
     def _ends_early(self, position: Position, scan: Scan, pages: int, progress: _Progress) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from syncer.core.change import Change, Draft, Hydration
+from syncer.core.change import Change, Draft, Hydration, Page
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
 from syncer.core.position import Position
@@ -141,13 +141,14 @@ class MemoryChangeFeed:
     def watermark_zone(self) -> str | None:
         return self._zone
 
-    def read(self, start: Position, until: datetime, rows: int) -> Sequence[Change]:
+    def read(self, start: Position, until: datetime, rows: int) -> Page:
         def in_reach(change: Change) -> bool:
             if start.key is None or change.watermark != start.watermark:
                 return start.watermark <= change.watermark <= until
             return change.key > start.key
 
-        return [change for change in self._table.changes() if in_reach(change)][:rows]
+        changes = [change for change in self._table.changes() if in_reach(change)][:rows]
+        return Page(changes, Position(changes[-1].watermark, changes[-1].key) if len(changes) == rows else None)
 
 
 class MemoryKeyFeed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +21,7 @@ from syncer.adapters.postgres.sql import (
     relation,
     text_of,
 )
-from syncer.core.change import Change
+from syncer.core.change import Change, Page
 from syncer.core.position import BEGINNING, Position
 from syncer.core.source_state import Observation
 from syncer.core.table import Table
@@ -53,7 +52,7 @@ class PostgresChangeFeed:
     def watermark_zone(self) -> str | None:
         return self._table.watermark_zone
 
-    def read(self, start: Position, until: datetime, rows: int) -> Sequence[Change]:
+    def read(self, start: Position, until: datetime, rows: int) -> Page:
         """Return up to so many changes from `start`, none above `until`, ordered by watermark and key.
 
         What Python cannot hold lies outside of the bounds and is never fetched: NULL, the infinities, BC.
@@ -66,7 +65,10 @@ class PostgresChangeFeed:
             values |= key_values("after", start.key)
         with self._session.use() as connection:
             found = connection.execute(page(self._table, rows, after_key=start.key is not None), values).all()
-        return [Change(key_of(row, self._table), row.watermark.replace(tzinfo=UTC), row.row_version) for row in found]
+        changes = [
+            Change(key_of(row, self._table), row.watermark.replace(tzinfo=UTC), row.row_version) for row in found
+        ]
+        return Page(changes, Position(changes[-1].watermark, changes[-1].key) if len(changes) == rows else None)
 
 
 def page(table: Table, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...]]:

@@ -33,7 +33,7 @@ def create(admin: Connection, *watermarks: str, type_: str = "timestamptz") -> N
 def read_all(feed: PostgresChangeFeed, rows: int, until: datetime = LATER) -> list[Change]:
     found: list[Change] = []
     position = START
-    while changes := feed.read(position, until, rows):
+    while changes := feed.read(position, until, rows).changes:
         assert len(changes) <= rows
         found += changes
         position = Position(changes[-1].watermark, changes[-1].key)
@@ -71,7 +71,7 @@ def test_start_and_until(admin: Connection, session: Session, read: ReadTable) -
 
 
 def keys_of(feed: PostgresChangeFeed, start: Position, until: datetime = LATER) -> list[str]:
-    return [change.key[0] for change in feed.read(start, until, 100)]
+    return [change.key[0] for change in feed.read(start, until, 100).changes]
 
 
 def test_watermarks_that_python_cannot_hold(admin: Connection, session: Session, read: ReadTable) -> None:
@@ -88,9 +88,9 @@ def test_row_version(admin: Connection, session: Session, read: ReadTable) -> No
     """An update within one watermark shows in the row version."""
     create(admin, str(NOON))
     feed = PostgresChangeFeed(session, read())
-    (before,) = feed.read(START, LATER, 10)
+    (before,) = feed.read(START, LATER, 10).changes
     admin.execute("UPDATE item SET updated_at = updated_at")
-    (after,) = feed.read(START, LATER, 10)
+    (after,) = feed.read(START, LATER, 10).changes
     assert (after.key, after.watermark) == (before.key, before.watermark)
     assert after.row_version != before.row_version
 
@@ -99,10 +99,10 @@ def test_watermark_without_zone(admin: Connection, session: Session, read: ReadT
     """A watermark without time zone is read as UTC, and the feed says which zone it really is."""
     create(admin, "2026-05-04 11:59:59", "2026-05-04 12:00:00.000001", type_="timestamp")
     feed = PostgresChangeFeed(session, read(watermark_zone="America/New_York"))
-    (change,) = feed.read(Position(NOON), LATER, 10)
+    (change,) = feed.read(Position(NOON), LATER, 10).changes
     assert change.watermark == NOON + timedelta(microseconds=1)
     assert feed.watermark_zone == "America/New_York"
-    assert feed.read(Position(change.watermark, change.key), LATER, 10) == []
+    assert feed.read(Position(change.watermark, change.key), LATER, 10).changes == []
 
 
 def test_odd_names(admin: Connection, session: Session, read: ReadTable) -> None:
