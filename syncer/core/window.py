@@ -12,9 +12,9 @@ _Place = tuple[str, Key | None, Key]
 
 
 class Window:
-    """`(feed, row, key) -> (watermark, row version)`, bounded: the oldest entry is forgotten.
+    """`(feed, row, key) -> (watermark, row version)`, bounded: the oldest entry is forgotten, which costs a repeat.
 
-    That costs a repeat, no more. The row version must be in it: a watermark of whole seconds stays the same over two updates within the second.
+    The row version must be in it: a watermark of whole seconds stays the same over two updates within the second.
     """
 
     def __init__(self, entries_max: int) -> None:
