@@ -6,7 +6,7 @@ otherwise, a method may be called again after it raised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -71,6 +71,10 @@ class ChangeFeed(Protocol):
 class Tombstones(Protocol):
     """What triggers have noted of rows that are gone."""
 
+    @property
+    def name(self) -> str:
+        """The name of the feed that reads them."""
+
     def prune(self, before: datetime, rows: int) -> int:
         """Delete up to so many that were stamped before; return how many. Nothing, where there are no triggers.
 
@@ -87,8 +91,15 @@ class KeyFeed(Protocol):
         Raises SourceUnavailable, SchemaMismatch, AccessDenied.
         """
 
-    def divide(self, rows: int) -> Sequence[KeyRange]:
-        """Return adjoining ranges of about so many rows that cover every key there is and will be, in order."""
+
+class TableKeys(KeyFeed, Protocol):
+    """The keys of a table."""
+
+    def divide(self, rows: int) -> Iterator[KeyRange]:
+        """Yield adjoining ranges of about so many rows that cover every key there is and will be, in order.
+
+        Raises like `read`.
+        """
 
 
 class Documents(Protocol):
@@ -221,7 +232,7 @@ class StateStore(Numbers, Protocol):
         """Take hold of an index's backfill, which only one process may run at a time. Raises LeaseHeld."""
 
     def record(self, index: str, settlement: Settlement) -> int:
-        """Store dead letters, and close them, for those who hold no lease; checkpoints must be empty.
+        """Store dead letters, and close them, for those who hold no lease; there is nothing else in the settlement.
 
         Returns the open dead letters.
         """
@@ -243,6 +254,12 @@ class StateStore(Numbers, Protocol):
 
     def paused(self, pipeline: str) -> datetime | None:
         """Return since when the pipeline is paused; None: it is not."""
+
+    def pause(self, pipeline: str, at: datetime) -> datetime:
+        """Pause the pipeline, unless it is paused already; return since when it is."""
+
+    def resume(self, pipeline: str) -> bool:
+        """End the pipeline's pause; tell whether there was one."""
 
 
 class Indices(Protocol):

@@ -43,6 +43,7 @@ class RecordedEvents:
     trouble: list[SyncerError] = field(default_factory=list)
     blocked: list[tuple[float, Sequence[Blocker]]] = field(default_factory=list)
     on_poll: Callable[[], None] = lambda: None
+    on_trouble: Callable[[], None] = lambda: None
 
     def attached(self, record: IndexRecord) -> None:
         """Not remembered."""
@@ -62,6 +63,7 @@ class RecordedEvents:
 
     def standing_by(self, error: SyncerError) -> None:
         self.trouble.append(error)
+        self.on_trouble()
 
     def backing_off(self, error: SyncerError, attempt: int, seconds: float) -> None:
         self.trouble.append(error)
@@ -108,7 +110,7 @@ class World:
             lease.release()
 
     def dead_letters(self) -> list[DeadLetter]:
-        return list(self.store.dead_letters(self.record.name, 1000, 0))
+        return list(self.store.dead_letters(self.record.name, 1000))
 
     def equal(self) -> bool:
         """Tell whether the index holds what the table does."""

@@ -14,6 +14,7 @@
     │   ├── IndexMissing
     │   ├── IndexReplaced
     │   ├── FingerprintMismatch
+    │   ├── Paused
     │   └── TooManyRejections
     └── LeaseError                stop writing at once
         ├── LeaseHeld
@@ -91,6 +92,10 @@ class IndexReplaced(FatalError):
 
 class FingerprintMismatch(FatalError):
     """The index was built from another configuration."""
+
+
+class Paused(FatalError):
+    """Somebody has paused the pipeline."""
 
 
 class TooManyRejections(FatalError):

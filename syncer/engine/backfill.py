@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
 from syncer.core.ledger import Ledger
 from syncer.core.report import Report
+from syncer.engine.batch import Routings
 from syncer.engine.deliver import Delivery, Draw
-from syncer.engine.insist import insist
+from syncer.engine.insist import Final, Stopped, insist
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.ports import BackfillProgress
 
@@ -56,6 +57,8 @@ def backfill(
     resumed = bool(ranges)
     if not ranges:
         ranges = _plan(pipeline, progress)
+        if not ranges:
+            return Backfilled(Report(), complete=False, resumed=False)
     tally = _Tally(ranges, on_progress)
     todo = deque(part for part in ranges if not part.done)
 
@@ -85,9 +88,14 @@ def backfill(
 
 
 def _plan(pipeline: Pipeline, progress: BackfillProgress) -> list[KeyRange]:
+    """Return the ranges of a new backfill; none where the process is asked to stop meanwhile."""
     reader = pipeline.reader()
+    ranges: list[KeyRange] = []
     try:
-        ranges = list(reader.keys.divide(pipeline.limits.range_rows))
+        for part in reader.keys.divide(pipeline.limits.range_rows):
+            if pipeline.clock.stopping():
+                return []
+            ranges.append(part)
     finally:
         reader.close()
     progress.plan(ranges)
@@ -114,6 +122,7 @@ class _RangeBatch:
     keys: Sequence[Key]
     #: With them, the range is delivered up to here. None: keys that an earlier process had under way.
     through: Key | None
+    routings: Routings = field(default_factory=dict)
 
 
 class _RangeRun:
@@ -150,22 +159,28 @@ class _RangeRun:
 
     def run(self) -> Report:
         report = Report()
-        for batch, delivered in self._delivery.run(self._batches()):
-            final, counted = insist(self._delivery, delivered, self._pipeline.clock)
-            report += counted
-            for key, (outcome, version) in final.items():
-                self._ledger.note(key, outcome, version, self._pipeline.clock.now())
-            self._under_way.popleft()
-            settled_rows = self._part.settled_rows + len(batch.keys)
-            position = batch.through if batch.through is not None else self._part.position
-            self._part = replace(self._part, position=position, settled_rows=settled_rows)
-            self._tally.note(self._part)
-        self._part = replace(self._part, done=self._exhausted)
+        try:
+            for batch, delivered in self._delivery.run(self._batches()):
+                final, counted = insist(self._delivery, delivered, self._pipeline.clock)
+                report += counted
+                self._settle(batch, final)
+            self._part = replace(self._part, done=self._exhausted)
+        except Stopped:
+            pass  # what is still under way is stored as such
         self._advance()
         return report
 
+    def _settle(self, batch: _RangeBatch, final: Final) -> None:
+        for key, (outcome, version) in final.items():
+            self._ledger.note(key, outcome, version, self._pipeline.clock.now())
+        self._under_way.popleft()
+        settled_rows = self._part.settled_rows + len(batch.keys)
+        position = batch.through if batch.through is not None else self._part.position
+        self._part = replace(self._part, position=position, settled_rows=settled_rows)
+        self._tally.note(self._part)
+
     def _batches(self) -> Iterator[_RangeBatch]:
-        rows = self._pipeline.limits.poll.batch_rows
+        rows = self._rows
         again = list(self._part.in_flight)
         position = self._part.resume_after
         batches = [_RangeBatch(again[start : start + rows], None) for start in range(0, len(again), rows)]
@@ -174,13 +189,17 @@ class _RangeRun:
         yield from batches
         met = set(again)
         while not self._pipeline.clock.stopping():
-            keys = self._reader.keys.read(position, self._part.through, rows)
+            keys = self._reader.keys.read(position, self._part.through, self._rows)
             if not keys:
                 self._exhausted = True
                 return
             position = keys[-1]
             if fresh := [key for key in keys if key not in met]:
                 yield self._sending(_RangeBatch(fresh, position))
+
+    @property
+    def _rows(self) -> int:
+        return self._pipeline.pacing.pace.of(self._pipeline.limits.poll.batch_rows)
 
     def _sending(self, batch: _RangeBatch) -> _RangeBatch:
         self._under_way.append(batch.keys)

@@ -13,6 +13,9 @@ Why numbers come from one place and in this order (design: every write carries a
   higher number. The other order would let an old row win.
 - One key is never in two writes at once, and nothing is ever sent again as it was: what failed is hydrated and
   numbered anew.
+
+How much is under way follows what Elasticsearch takes (`Pacing`). When the process is asked to stop, the answers that
+come within STOP_SECONDS are settled, and what has none by then counts as put off.
 """
 
 from __future__ import annotations
@@ -20,16 +23,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from syncer.core.change import Document, Hydration, Removal, Write
+from syncer.core.error import TransientError
 from syncer.core.key import DOCUMENT_ID_BYTES_MAX, Key, document_id
-from syncer.core.outcome import Applied, Outcome, Rejected, Stale
+from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
 from syncer.core.report import Report
+from syncer.engine.batch import Batch, Delivered, Routings
 from syncer.engine.embed import Embedding, Vectors
-from syncer.ports import Documents, Numbers, Sink
+from syncer.engine.pacing import Pacing
+from syncer.ports import Clock, Documents, Numbers, Sink
+
+#: How long answers are waited for once the process is asked to stop.
+STOP_SECONDS = 2.0
+#: How often somebody who waits for an answer looks whether to stop.
+_LOOK_SECONDS = 0.2
+#: An answer that took longer speaks of pressure, well before the client gives up.
+_SLOW_SECONDS = 10.0
+
+_NOWHERE: frozenset[str] = frozenset()
 
 
 class Draw(Enum):
@@ -41,36 +56,14 @@ class Draw(Enum):
     BEFORE_HYDRATION = "before"
 
 
-class Batch(Protocol):
-    """Keys to deliver together, each once."""
-
-    @property
-    def keys(self) -> Sequence[Key]: ...
-
-
 B = TypeVar("B", bound=Batch)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """What became of a batch."""
-
-    outcomes: Mapping[Key, Outcome]
-    #: The number of the batch.
-    version: int
-    report: Report
-    #: Keys that had to be sent a second time, with their later number.
-    renumbered: Mapping[Key, int] = field(default_factory=dict)
-
-    def number(self, key: Key) -> int:
-        """Return the number that a key's outcome belongs to."""
-        return self.renumbered.get(key, self.version)
 
 
 @dataclass(frozen=True, slots=True)
 class _Numbered:
     hydration: Hydration
     version: int
+    routings: Routings
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +78,11 @@ class _Flight:
     refused: dict[Key, Outcome]
     version: int
     future: Future[_Written]
+    routings: Routings
 
 
 class Delivery:
-    """Delivers batches through hydration, embedding and the sink, `flights` of them at once."""
+    """Delivers batches through hydration, embedding and the sink, up to `flights` of them at once."""
 
     def __init__(
         self,
@@ -99,14 +93,18 @@ class Delivery:
         *,
         draw: Draw,
         executor: Executor,
+        clock: Clock,
+        pacing: Pacing,
         flights: int,
         recheck_created: bool,
+        prove: Callable[[], None],
         on_overtaken: Callable[[], None],
     ) -> None:
         """recheck_created: hydrate a key once more whose write created a document, and remove it if gone. Elasticsearch
         forgets the versions of deleted documents when a shard restarts, so that an old write could revive one. Needed
         by all but the poller, and not while an index is first loaded.
 
+        prove: called on a worker thread before each write; what it raises keeps the write from being sent.
         on_overtaken: called when the index holds a version that nobody can have drawn: it should be verified.
         """
         self._documents = documents
@@ -115,9 +113,13 @@ class Delivery:
         self._numbers = numbers
         self._draw = draw
         self._executor = executor
+        self._clock = clock
+        self._pacing = pacing
         self._flights = flights
         self._recheck_created = recheck_created
+        self._prove = prove
         self._on_overtaken = on_overtaken
+        self._stop_at: float | None = None
 
     def run(self, batches: Iterable[B]) -> Iterator[tuple[B, Delivered]]:
         """Yield each batch with its outcomes, in order, while later ones are on their way.
@@ -127,68 +129,103 @@ class Delivery:
         under_way: deque[tuple[B, _Flight]] = deque()
         try:
             for batch in batches:
-                while under_way and (len(under_way) >= self._flights or _meets(batch.keys, (f for _, f in under_way))):
+                while under_way and (self._full(under_way) or _meets(batch.keys, (f for _, f in under_way))):
                     yield self._land(*under_way.popleft())
-                under_way.append((batch, self._send(batch.keys)))
+                under_way.append((batch, self._send(batch.keys, batch.routings)))
                 while under_way and under_way[0][1].future.done():
                     yield self._land(*under_way.popleft())
             while under_way:
                 yield self._land(*under_way.popleft())
         finally:
-            wait([flight.future for _, flight in under_way])
+            for _, flight in under_way:
+                self._ended(flight)
 
-    def deliver(self, keys: Sequence[Key]) -> Delivered:
+    def deliver(self, keys: Sequence[Key], routings: Routings | None = None) -> Delivered:
         """Deliver some keys now."""
-        return self._examine(self._send(keys))
+        return self._examine(self._send(keys, routings or {}))
 
-    def _send(self, keys: Sequence[Key]) -> _Flight:
+    def _full(self, under_way: Sequence[object]) -> bool:
+        return len(under_way) >= self._pacing.pace.of(self._flights)
+
+    def _send(self, keys: Sequence[Key], routings: Routings) -> _Flight:
         refused: dict[Key, Outcome] = {
             key: Rejected("document_id_too_long", f"the key is longer than {DOCUMENT_ID_BYTES_MAX} bytes")
             for key in keys
             if len(document_id(key).encode("utf-8", "surrogatepass")) > DOCUMENT_ID_BYTES_MAX
         }
         sendable = [key for key in keys if key not in refused] if refused else keys
-        numbered = self._hydrate(sendable)
-        refused |= {key: Rejected("unreadable", why) for key, why in numbered.hydration.unreadable.items()}
-        return _Flight(
-            frozenset(keys),
-            refused,
-            numbered.version,
-            self._executor.submit(self._write, sendable, numbered),
-        )
+        numbered = self._hydrate(sendable, routings)
+        refused |= {
+            key: Rejected("unreadable", why, passing=True) for key, why in numbered.hydration.unreadable.items()
+        }
+        future = self._executor.submit(self._write, sendable, numbered)
+        return _Flight(frozenset(keys), refused, numbered.version, future, routings)
 
-    def _hydrate(self, keys: Sequence[Key]) -> _Numbered:
+    def _hydrate(self, keys: Sequence[Key], routings: Routings) -> _Numbered:
         if self._draw is Draw.BEFORE_HYDRATION:
             version = self._numbers.draw()
-            return _Numbered(self._documents.hydrate(keys), version)
+            return _Numbered(self._documents.hydrate(keys), version, routings)
         hydration = self._documents.hydrate(keys)
-        return _Numbered(hydration, self._numbers.draw())
+        return _Numbered(hydration, self._numbers.draw(), routings)
 
     def _write(self, keys: Sequence[Key], numbered: _Numbered) -> _Written:
         """Embed and write; on a worker thread."""
-        drafts, version = numbered.hydration.drafts, numbered.version
+        drafts = numbered.hydration.drafts
         vectors = self._embedding.vectors(drafts) if self._embedding else Vectors({})
-        writes: list[Write] = [Document(draft, vectors.of.get(draft.key, {}), version) for draft in drafts]
-        present = {draft.key for draft in drafts}
-        unreadable = numbered.hydration.unreadable
-        writes += [Removal(key, version) for key in keys if key not in present and key not in unreadable]
-        outcomes = self._sink.write(writes) if writes else []
-        return _Written({write.key: outcome for write, outcome in zip(writes, outcomes, strict=True)}, vectors)
+        writes = _writes(keys, numbered, vectors)
+        return _Written(self._sent(writes) if writes else {}, vectors)
+
+    def _sent(self, writes: Sequence[Write]) -> dict[Key, Outcome]:
+        """Write, and tell the pacing how that went."""
+        self._prove()
+        turn, started = self._pacing.turn, self._clock.monotonic()
+        try:
+            outcomes = self._sink.write(writes)
+        except TransientError:
+            self._pacing.answered(turn, pressed=True)
+            raise
+        slow = self._clock.monotonic() - started > _SLOW_SECONDS
+        put_off = any(isinstance(outcome, Deferred) and not outcome.suspect for outcome in outcomes)
+        self._pacing.answered(turn, pressed=slow or put_off)
+        joined: dict[Key, Outcome] = {}
+        for write, outcome in zip(writes, outcomes, strict=True):
+            # Of a key that is removed elsewhere too, the last write is the one at its own place.
+            if not isinstance(joined.get(write.key), Deferred | Rejected):
+                joined[write.key] = outcome
+        return joined
 
     def _land(self, batch: B, flight: _Flight) -> tuple[B, Delivered]:
         return batch, self._examine(flight)
 
+    def _ended(self, flight: _Flight) -> bool:
+        """Wait for the end of a flight; False where the process is to stop and the answer does not come in time."""
+        while not flight.future.done():
+            if not self._clock.stopping():
+                wait([flight.future], _LOOK_SECONDS)
+                continue
+            if self._stop_at is None:
+                self._stop_at = self._clock.monotonic() + STOP_SECONDS
+            wait([flight.future], max(0.0, self._stop_at - self._clock.monotonic()))
+            if not flight.future.done():
+                flight.future.cancel()  # what has not begun never will
+                return False
+        return True
+
     def _examine(self, flight: _Flight) -> Delivered:
+        if not self._ended(flight):
+            put_off = Deferred("not answered before the process was asked to stop")
+            outcomes: Mapping[Key, Outcome] = {key: flight.refused.get(key, put_off) for key in flight.keys}
+            return Delivered(outcomes, flight.version, _report(outcomes, Vectors({})))
         written = flight.future.result()
         outcomes = flight.refused | written.outcomes
         again: list[Delivered] = []
         if overtaken := self._overtaken(outcomes):
             self._on_overtaken()
-            again.append(self.deliver(overtaken))
+            again.append(self.deliver(overtaken, flight.routings))
         if self._recheck_created:
             created = [key for key, outcome in outcomes.items() if outcome == Applied(created=True)]
             if gone := self._gone(created):
-                again.append(self.deliver(gone))
+                again.append(self.deliver(gone, flight.routings))
         for later in again:
             outcomes |= later.outcomes
         renumbered = {key: later.number(key) for later in again for key in later.outcomes}
@@ -216,6 +253,26 @@ class Delivery:
         hydration = self._documents.hydrate(created)
         present = {draft.key for draft in hydration.drafts} | hydration.unreadable.keys()
         return [key for key in created if key not in present]
+
+
+def _writes(keys: Sequence[Key], numbered: _Numbered, vectors: Vectors) -> Sequence[Write]:
+    """Return a write for each key that could be read, and a removal wherever else its document may have been."""
+    hydration, version = numbered.hydration, numbered.version
+    places: dict[Key, str | None] = {draft.key: draft.routing for draft in hydration.drafts}
+    writes: list[Write] = [Document(draft, vectors.of.get(draft.key, {}), version) for draft in hydration.drafts]
+    for key in keys:
+        if key not in places and key not in hydration.unreadable:
+            places[key] = hydration.routings.get(key)
+            writes.append(Removal(key, version, places[key]))
+    if not numbered.routings:
+        return writes
+    # Before the documents: two routings may lead to one shard, where of two writes with one number the later one wins.
+    elsewhere = [
+        Removal(key, version, routing)
+        for key, place in places.items()
+        for routing in sorted(numbered.routings.get(key, _NOWHERE) - {place})
+    ]
+    return [*elsewhere, *writes]
 
 
 def _meets(keys: Sequence[Key], flights: Iterable[_Flight]) -> bool:

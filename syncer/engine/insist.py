@@ -8,19 +8,29 @@ from dataclasses import replace
 
 from syncer.core.error import SinkUnavailable
 from syncer.core.key import Key
-from syncer.core.outcome import Deferred, Outcome
+from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
-from syncer.engine.deliver import Delivered, Delivery
+from syncer.engine.batch import Delivered, Routings
+from syncer.engine.deliver import Delivery
 from syncer.ports import Clock
 
 ATTEMPTS_MAX = 12
 
+Final = Mapping[Key, tuple[Outcome, int]]
 
-def insist(delivery: Delivery, delivered: Delivered, clock: Clock) -> tuple[Mapping[Key, tuple[Outcome, int]], Report]:
+
+class Stopped(Exception):
+    """The process was asked to stop while keys were put off; whoever catches it keeps what is settled, and ends."""
+
+
+def insist(
+    delivery: Delivery, delivered: Delivered, clock: Clock, routings: Routings | None = None
+) -> tuple[Final, Report]:
     """Return the final outcome and number of each key of a delivered batch, after sending again what was put off.
 
-    Raises SinkUnavailable where keys are still put off after ATTEMPTS_MAX attempts, or the process is asked to stop.
+    Raises Stopped, and SinkUnavailable where keys are still put off after ATTEMPTS_MAX attempts. Rows that meet an
+    internal error of the server again and again, while others of their batch went through, are rejected then.
     """
     final: dict[Key, tuple[Outcome, int]] = {}
     report = Report()
@@ -32,9 +42,22 @@ def insist(delivery: Delivery, delivered: Delivered, clock: Clock) -> tuple[Mapp
         if not waiting:
             return final, report
         attempt += 1
-        last = next(iter(waiting.values()))
+        if attempt > ATTEMPTS_MAX:
+            return _given_up(final, waiting), report + Report(rejected=len(waiting))
         asked = max((o.retry_after or 0.0 for o in waiting.values()), default=0.0)
-        if attempt > ATTEMPTS_MAX or clock.wait(backoff_seconds(attempt, random.random, asked)):
-            raise SinkUnavailable(f"Elasticsearch puts off {len(waiting)} documents: {last.reason}")
-        delivered = delivery.deliver(list(waiting))
+        if clock.wait(backoff_seconds(attempt, random.random, asked)):
+            raise Stopped
+        delivered = delivery.deliver(list(waiting), routings)
         delivered = replace(delivered, report=replace(delivered.report, read=0))
+
+
+def _given_up(final: Final, waiting: Mapping[Key, Deferred]) -> Final:
+    good = any(isinstance(outcome, Applied | Stale) for outcome, _ in final.values())
+    if not good or not all(outcome.suspect for outcome in waiting.values()):
+        last = next(iter(waiting.values()))
+        raise SinkUnavailable(f"Elasticsearch puts off {len(waiting)} documents: {last.reason}")
+    rejected = {
+        key: (Rejected("internal_error", outcome.reason, passing=True), final[key][1])
+        for key, outcome in waiting.items()
+    }
+    return {**final, **rejected}

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.embed import Embedding
+from syncer.engine.pacing import Pacing
 from syncer.engine.poll import PollLimits
 from syncer.engine.rejection import Budget
 from syncer.ports import (
@@ -16,11 +17,12 @@ from syncer.ports import (
     Clock,
     Documents,
     Indices,
-    KeyFeed,
     Numbers,
     Sink,
     Source,
     StateStore,
+    TableKeys,
+    Tombstones,
 )
 
 
@@ -30,9 +32,11 @@ class Reader:
 
     source: Source
     feeds: Sequence[ChangeFeed]
-    keys: KeyFeed
+    keys: TableKeys
     documents: Documents
     close: Callable[[], None]
+    #: Among the feeds too; None: the source has no such thing.
+    tombstones: Tombstones | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +72,23 @@ class Pipeline:
     clock: Clock
     executor: Executor
     limits: Limits = field(default_factory=Limits)
+    pacing: Pacing = field(default_factory=Pacing)
 
     @property
     def budget(self) -> Budget:
         return Budget(self.limits.rejections)
 
     def delivery(
-        self, documents: Documents, index: str, numbers: Numbers, *, draw: Draw, recheck_created: bool
+        self,
+        documents: Documents,
+        index: str,
+        numbers: Numbers,
+        *,
+        draw: Draw,
+        recheck_created: bool,
+        prove: Callable[[], None] = lambda: None,
     ) -> Delivery:
-        """Return the one path into a physical index."""
+        """Return the one path into a physical index; see `Delivery`."""
         return Delivery(
             documents,
             self.embedding,
@@ -84,8 +96,11 @@ class Pipeline:
             numbers,
             draw=draw,
             executor=self.executor,
+            clock=self.clock,
+            pacing=self.pacing,
             flights=self.limits.flights,
             recheck_created=recheck_created,
+            prove=prove,
             on_overtaken=lambda: self.store.mark_verify_needed(
                 index,
                 "a version above all that were drawn was found in the index: the state went back, or somebody "

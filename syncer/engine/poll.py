@@ -9,11 +9,11 @@ checkpoints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from syncer.core.change import Change
+from syncer.core.change import WHOLE_TABLE, Change
 from syncer.core.error import SinkUnavailable
 from syncer.core.horizon import Horizon, Scan
 from syncer.core.key import Key
@@ -24,8 +24,12 @@ from syncer.core.report import Report
 from syncer.core.settlement import Checkpoint, Settlement
 from syncer.core.source_state import Observation
 from syncer.core.window import Window
+from syncer.engine.batch import Routings
 from syncer.engine.deliver import Delivery
+from syncer.engine.pacing import Pacing
 from syncer.engine.rejection import Budget
+from syncer.engine.source_clocks import SourceClocks
+from syncer.engine.suspicion import Suspicion
 from syncer.ports import ChangeFeed, Clock, Lease, Source
 
 #: A quiet poll commits its checkpoint no more often than this; a crash re-reads that much more.
@@ -61,6 +65,8 @@ class Polled:
     held_back: timedelta = timedelta()
     #: The longest that the other side asked to be left alone, in seconds.
     retry_after: float | None = None
+    #: The table was truncated: the index is to be compared with it.
+    reconcile: bool = False
 
     @property
     def caught_up(self) -> bool:
@@ -75,13 +81,26 @@ class _Origin:
     change: Change
 
 
+#: Feed, row of the feed, key.
+_Place = tuple[str, Key | None, Key]
+
+
 @dataclass(frozen=True, slots=True)
 class _PollBatch:
+    #: A key that no feed names comes from the dead letters.
     origins: Mapping[Key, Sequence[_Origin]]
 
     @property
     def keys(self) -> Sequence[Key]:
         return list(self.origins)
+
+    @property
+    def routings(self) -> Routings:
+        routings: dict[Key, frozenset[str]] = {}
+        for key, origins in self.origins.items():
+            if found := frozenset(o.change.routing for o in origins if o.change.routing is not None):
+                routings[key] = found
+        return routings
 
 
 @dataclass(slots=True)
@@ -92,28 +111,11 @@ class _Progress:
     #: By feed, where a scan ended early.
     reached: dict[str, Position] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
-    #: Not in the window before their dead letters are committed.
-    rejected: list[_Origin] = field(default_factory=list)
-    deferred: dict[tuple[str, Key], Change] = field(default_factory=dict)
+    #: Not in the window before what they say is committed: rejected rows, and tables that were truncated.
+    unsaid: list[_Origin] = field(default_factory=list)
+    deferred: dict[_Place, Change] = field(default_factory=dict)
+    reconcile: datetime | None = None
     retry_after: float | None = None
-
-
-class SourceClocks:
-    """By feed, the source's clock and this process's at its last settled poll; outlives connections and pollers."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, tuple[datetime, float]] = {}
-
-    def slip(self, feed: str, clock: datetime, monotonic: float) -> timedelta:
-        """Return how much less the source's clock advanced than ours; never negative."""
-        if feed not in self._seen:
-            return timedelta()
-        clock_before, monotonic_before = self._seen[feed]
-        return max(timedelta(), timedelta(seconds=monotonic - monotonic_before) - (clock - clock_before))
-
-    def settled(self, feed: str, clock: datetime, monotonic: float) -> None:
-        """Remember a settled poll; `monotonic` was read before the clock."""
-        self._seen[feed] = (clock, monotonic)
 
 
 class Poller:
@@ -129,9 +131,14 @@ class Poller:
         clocks: SourceClocks,
         limits: PollLimits,
         budget: Budget,
+        pacing: Pacing,
         delivered: Mapping[str, Sequence[Change]],
+        due: Callable[[], Sequence[Key]],
     ) -> None:
-        """delivered: by feed, changes that a load has just taken into account, so that the first poll need not."""
+        """delivered: by feed, changes that a load has just taken into account, so that the first poll need not.
+
+        due: returns keys of dead letters to be tried again.
+        """
         self._feeds = feeds
         self._source = source
         self._delivery = delivery
@@ -140,12 +147,15 @@ class Poller:
         self._clocks = clocks
         self._limits = limits
         self._budget = budget
+        self._pacing = pacing
+        self._due = due
+        self._suspicion = Suspicion()
         self._window = Window(limits.window_entries)
         for feed_name, changes in delivered.items():
             for change in changes:
                 self._window.add(feed_name, change)
-        #: Put off, by feed and key: the change of the least watermark that asked for it.
-        self._deferred: dict[tuple[str, Key], Change] = {}
+        #: Put off: the change of the least watermark that asked for it.
+        self._deferred: dict[_Place, Change] = {}
         checkpoints = lease.checkpoints()
         self._horizons = {
             feed.name: Horizon.at(checkpoints[feed.name].position if feed.name in checkpoints else START)
@@ -181,26 +191,43 @@ class Poller:
         for name, local in seen.items():
             self._clocks.settled(name, local.clock, before)
         held_back = max((scan.t - scan.checkpoint().watermark for scan in scans.values()), default=timedelta())
-        return Polled(progress.report, bool(progress.reached), len(self._deferred), held_back, progress.retry_after)
+        return Polled(
+            progress.report,
+            bool(progress.reached),
+            len(self._deferred),
+            held_back,
+            progress.retry_after,
+            progress.reconcile is not None,
+        )
 
     def _batches(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_PollBatch]:
         """Read the feeds, and join what they name into batches in which each key is once."""
-        pending: dict[Key, list[_Origin]] = {}
+        pending: dict[Key, list[_Origin]] = {key: [] for key in self._due()}
         for origin in self._origins(scans, progress):
-            if len(pending) >= self._limits.batch_rows and origin.change.key not in pending:
+            key = origin.change.key
+            if len(pending) >= self._pacing.pace.of(self._limits.batch_rows) and key not in pending:
                 yield _PollBatch(pending)
                 pending = {}
-            pending.setdefault(origin.change.key, []).append(origin)
+            pending.setdefault(key, []).append(origin)
         if pending:
             yield _PollBatch(pending)
 
     def _origins(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_Origin]:
-        for (feed_name, _), change in self._deferred.items():
+        for (feed_name, _, _), change in self._deferred.items():
             yield _Origin(feed_name, change)
         for feed in self._feeds:
             for change in self._changes(feed, scans[feed.name], progress):
-                if not self._window.holds(feed.name, change):
+                if self._window.holds(feed.name, change) or self._is_deferred(feed.name, change):
+                    continue
+                if change.key == WHOLE_TABLE:
+                    progress.reconcile = max(progress.reconcile or change.watermark, change.watermark)
+                    progress.unsaid.append(_Origin(feed.name, change))
+                else:
                     yield _Origin(feed.name, change)
+
+    def _is_deferred(self, feed: str, change: Change) -> bool:
+        """Tell whether this very change is sent again anyway."""
+        return self._deferred.get((feed, change.row, change.key)) == change
 
     def _changes(self, feed: ChangeFeed, scan: Scan, progress: _Progress) -> Iterator[Change]:
         position, pages = scan.start, 0
@@ -225,18 +252,23 @@ class Poller:
         )
 
     def _note(self, key: Key, origins: Sequence[_Origin], outcome: Outcome, version: int, progress: _Progress) -> None:
+        judged = self._suspicion.judge(key, outcome)
+        if judged is not outcome:
+            progress.report += Report(deferred=-1, rejected=1)
+            outcome = judged
         progress.ledger.note(key, outcome, version, self._clock.now())
         match outcome:
             case Applied() | Stale():
                 for origin in origins:
                     self._window.add(origin.feed, origin.change)
             case Rejected():
-                progress.rejected.extend(origins)
+                progress.unsaid.extend(origins)
             case Deferred(_, retry_after):
                 for origin in origins:
-                    known = progress.deferred.get((origin.feed, key))
+                    place = (origin.feed, origin.change.row, key)
+                    known = progress.deferred.get(place)
                     if known is None or origin.change.watermark < known.watermark:
-                        progress.deferred[origin.feed, key] = origin.change
+                        progress.deferred[place] = origin.change
                 progress.retry_after = max(progress.retry_after or 0.0, retry_after or 0.0)
 
     def _settle(self, scans: Mapping[str, Scan], seen: Mapping[str, Observation], progress: _Progress) -> None:
@@ -249,9 +281,9 @@ class Poller:
         }
         positions = {name: checkpoint.position for name, checkpoint in checkpoints.items()}
         if self._commit_due(positions, progress):
-            self._commit(progress.ledger.close(checkpoints))
+            self._commit(progress.ledger.close(checkpoints, progress.reconcile))
             self._committed, self._committed_at = positions, self._clock.monotonic()
-        for origin in progress.rejected:
+        for origin in progress.unsaid:
             self._window.add(origin.feed, origin.change)
         self._horizons = {name: scan.settled(progress.reached.get(name)) for name, scan in scans.items()}
         self._deferred = progress.deferred
@@ -262,7 +294,7 @@ class Poller:
     def _checkpoint(self, feed: str, scan: Scan, progress: _Progress) -> Position:
         """Return the feed's checkpoint, which passes no row that is put off: memory alone knows of it."""
         position = scan.checkpoint(progress.reached.get(feed))
-        for (name, _), change in progress.deferred.items():
+        for (name, _, _), change in progress.deferred.items():
             if name == feed:
                 position = position.not_above(change.watermark)
         return position
@@ -270,6 +302,7 @@ class Poller:
     def _commit_due(self, positions: Mapping[str, Position], progress: _Progress) -> bool:
         return bool(
             progress.report.read
+            or progress.reconcile
             or any(p.watermark < self._committed[name].watermark for name, p in positions.items())
             or self._clock.monotonic() - self._committed_at >= QUIET_COMMIT_SECONDS
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from syncer.core.key import Key
 from syncer.core.ledger import Ledger
 from syncer.core.report import Report
+from syncer.engine.batch import Routings
 from syncer.engine.deliver import Draw
-from syncer.engine.insist import insist
+from syncer.engine.insist import Stopped, insist
 from syncer.engine.pipeline import Pipeline
 from syncer.ports import Documents, KeyFeed
 
@@ -17,6 +18,7 @@ from syncer.ports import Documents, KeyFeed
 @dataclass(frozen=True, slots=True)
 class _KeyBatch:
     keys: Sequence[Key]
+    routings: Routings = field(default_factory=dict)
 
 
 def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) -> Report:
@@ -28,7 +30,10 @@ def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) 
     delivery = pipeline.delivery(documents, index, pipeline.store, draw=Draw.BEFORE_HYDRATION, recheck_created=True)
     report, ledger = Report(), Ledger()
     for _, delivered in delivery.run(_batches(pipeline, feed)):
-        final, counted = insist(delivery, delivered, pipeline.clock)
+        try:
+            final, counted = insist(delivery, delivered, pipeline.clock)
+        except Stopped:
+            break
         report += counted
         for key, (outcome, version) in final.items():
             ledger.note(key, outcome, version, pipeline.clock.now())
@@ -39,6 +44,9 @@ def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) 
 
 def _batches(pipeline: Pipeline, feed: KeyFeed) -> Iterator[_KeyBatch]:
     position: Key | None = None
-    while not pipeline.clock.stopping() and (keys := feed.read(position, None, pipeline.limits.poll.batch_rows)):
+    while not pipeline.clock.stopping():
+        keys = feed.read(position, None, pipeline.pacing.pace.of(pipeline.limits.poll.batch_rows))
+        if not keys:
+            return
         position = keys[-1]
         yield _KeyBatch(keys)

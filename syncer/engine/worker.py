@@ -7,23 +7,23 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
-from syncer.core.error import LeaseHeld, LeaseLost, SinkUnavailable, TransientError
+from syncer.core.error import LeaseHeld, LeaseLost, Paused, SinkUnavailable, TransientError
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
-from syncer.engine.attach import Attached, attach, prove_index, register
+from syncer.engine.attach import Attached, attach, register
 from syncer.engine.deliver import Draw
 from syncer.engine.events import Events
 from syncer.engine.insist import ATTEMPTS_MAX
 from syncer.engine.pipeline import Pipeline, Reader
-from syncer.engine.poll import Polled, Poller, SourceClocks
+from syncer.engine.poll import Polled, Poller
+from syncer.engine.source_clocks import SourceClocks
+from syncer.engine.upkeep import Upkeep, prove_not_paused
 from syncer.ports import Lease
 
 #: How often a standby asks for the lease.
 STANDBY_SECONDS = 2.0
-#: From when on it is told who holds the checkpoint back, and how often then.
-HELD_BACK_SECONDS = 60.0
-#: How often the index is compared with the one that the checkpoint was made for.
-PROOF_SECONDS = 60.0
+#: Dead letters that are tried again in one poll.
+LETTERS_MAX = 1_000
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Worker:
     clocks: SourceClocks = field(default_factory=SourceClocks)
 
     def run(self) -> None:
-        """Follow until the process is asked to stop; stands by while another process holds the lease.
+        """Follow until the process is asked to stop; stands by while another process holds the lease, or it is paused.
 
         Transient errors and a lost lease are waited out, and everything in memory is forgotten then: the committed
         checkpoints are the only truth. Raises ConfigurationError and FatalError.
@@ -45,7 +45,7 @@ class Worker:
             try:
                 for _ in self.session():
                     attempt = 0
-            except LeaseHeld as held:
+            except (LeaseHeld, Paused) as held:
                 self.events.standing_by(held)
                 clock.wait(STANDBY_SECONDS)
             except (LeaseLost, TransientError) as error:
@@ -58,8 +58,8 @@ class Worker:
     def run_once(self) -> Report:
         """Load if need be, deliver all that is committed by now, and return.
 
-        Raises LeaseHeld where another process follows the pipeline; transient errors too, at once, and SinkUnavailable
-        where Elasticsearch does nothing but put off for ATTEMPTS_MAX polls.
+        Raises LeaseHeld where another process follows the pipeline, and Paused; transient errors too, at once, and
+        SinkUnavailable where Elasticsearch does nothing but put off for ATTEMPTS_MAX polls.
         """
         report, in_vain = Report(), 0
         with closing(self.session()) as session:
@@ -78,6 +78,7 @@ class Worker:
         Closing it gives the lease back. Any error ends it: whoever goes on begins another one.
         """
         pipeline, clock = self.pipeline, self.pipeline.clock
+        prove_not_paused(pipeline)
         record = register(pipeline)
         with ExitStack() as held:
             lease = pipeline.store.acquire(record.name)
@@ -88,7 +89,7 @@ class Worker:
             if not attached.complete:
                 return
             poller, loaded = self._poller(reader, lease, attached), attached.loaded
-            proved_at = told_at = clock.monotonic()
+            upkeep = Upkeep(pipeline, reader, attached.record, self.events)
             put_off = 0
             while not clock.stopping():
                 started = clock.monotonic()
@@ -101,18 +102,17 @@ class Worker:
                     clock.wait(backoff_seconds(put_off, random.random, polled.retry_after))
                 elif not polled.more:
                     clock.wait(pipeline.limits.interval_seconds)
-                held_back = polled.held_back.total_seconds()
-                if held_back > HELD_BACK_SECONDS and clock.monotonic() - told_at >= HELD_BACK_SECONDS:
-                    self.events.held_back(held_back, reader.source.blockers())
-                    told_at = clock.monotonic()
-                if clock.monotonic() - proved_at >= PROOF_SECONDS:
-                    prove_index(pipeline, attached.record)
-                    proved_at = clock.monotonic()
+                upkeep.between_polls(polled)
 
     def _poller(self, reader: Reader, lease: Lease, attached: Attached) -> Poller:
-        pipeline = self.pipeline
+        pipeline, index = self.pipeline, attached.record.name
         delivery = pipeline.delivery(
-            reader.documents, attached.record.name, lease, draw=Draw.AFTER_HYDRATION, recheck_created=False
+            reader.documents,
+            index,
+            lease,
+            draw=Draw.AFTER_HYDRATION,
+            recheck_created=False,
+            prove=lease.prove,
         )
         return Poller(
             reader.feeds,
@@ -123,5 +123,7 @@ class Worker:
             self.clocks,
             pipeline.limits.poll,
             pipeline.budget,
+            pipeline.pacing,
             attached.delivered,
+            due=lambda: pipeline.store.passing_letters(index, pipeline.clock.now(), LETTERS_MAX),
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from syncer.adapters.memory.source import MemoryDocuments, MemoryKeyFeed
 from syncer.core.error import SinkUnavailable, TooManyRejections
 from syncer.core.outcome import Deferred, Rejected
 from syncer.engine.backfill import Backfilled, backfill
+from syncer.engine.pacing import Pacing
 from syncer.engine.resync import resync
 from tests.builders import World, a_world
 
@@ -20,8 +23,15 @@ def run(world: World, *, restart: bool = False, workers: int = 1) -> Backfilled:
         progress.release()
 
 
-def filled(rows: int) -> World:
-    world = a_world()
+class Steady(Pacing):
+    """Does not slow down."""
+
+    def answered(self, turn: int, *, pressed: bool) -> None:
+        """Not minded."""
+
+
+def filled(rows: int, **replacements: Any) -> World:
+    world = a_world(**replacements)
     world.worker().run_once()
     for i in range(rows):
         world.table.put((f"{i:04}",), n=i)
@@ -116,7 +126,7 @@ def test_a_stop_during_a_backfill_keeps_what_is_settled() -> None:
 
 def test_a_backfill_killed_twice_still_knows_the_keys_of_the_first_time() -> None:
     """† What is stored for the first batch that is looked at again must not forget the others."""
-    world = filled(100)
+    world = filled(100, pacing=Steady())
     world.outage = SinkUnavailable("died here")
     for _ in range(2):
         with pytest.raises(SinkUnavailable):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -16,7 +16,9 @@ from syncer.core.error import SinkUnavailable
 from syncer.core.index import IndexIdentity
 from syncer.core.key import Key
 from syncer.core.outcome import Applied, Outcome, Rejected, Stale
+from syncer.engine.batch import Routings
 from syncer.engine.deliver import Delivery, Draw
+from syncer.engine.pacing import Pacing
 from syncer.ports import Documents, Sink
 from tests.builders import World, a_world
 
@@ -24,6 +26,7 @@ from tests.builders import World, a_world
 @dataclass(frozen=True)
 class Keys:
     keys: Sequence[Key]
+    routings: Routings = field(default_factory=dict)
 
 
 class Numbers:
@@ -71,8 +74,11 @@ def a_delivery(
         numbers,
         draw=draw,
         executor=ThreadPoolExecutor(4),
+        clock=world.clock,
+        pacing=Pacing(),
         flights=flights,
         recheck_created=recheck_created,
+        prove=lambda: None,
         on_overtaken=lambda: numbers.story.append("overtaken"),
     )
 

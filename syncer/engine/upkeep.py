@@ -1,0 +1,99 @@
+"""What a worker does between polls, each now and then."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from syncer.core.error import Paused
+from syncer.core.index import IndexRecord
+from syncer.core.position import earlier
+from syncer.engine.attach import prove_index
+from syncer.engine.events import Events
+from syncer.engine.pipeline import Pipeline, Reader
+from syncer.engine.poll import Polled
+from syncer.ports import Clock
+
+#: How often it is asked whether the pipeline is paused.
+PAUSE_SECONDS = 1.0
+#: From when on it is told who holds the checkpoint back, and how often then.
+HELD_BACK_SECONDS = 60.0
+#: How often the index is compared with the one that the checkpoint was made for.
+PROOF_SECONDS = 60.0
+#: How often tombstones are pruned, how many in one statement, and how many statements between two polls.
+PRUNE_SECONDS = 3600.0
+PRUNED_ROWS = 5_000
+PRUNED_PIECES = 10
+#: How long tombstones outlive every checkpoint that has passed them, beyond `rewind`.
+KEPT = timedelta(days=1)
+
+
+class Upkeep:
+    """The chores of one session; not for several threads."""
+
+    def __init__(self, pipeline: Pipeline, reader: Reader, record: IndexRecord, events: Events) -> None:
+        self._pipeline = pipeline
+        self._reader = reader
+        self._record = record
+        self._events = events
+        clock = pipeline.clock
+        self._pause = _Timer(clock, PAUSE_SECONDS)
+        self._telling = _Timer(clock, HELD_BACK_SECONDS)
+        self._proof = _Timer(clock, PROOF_SECONDS)
+        self._prune = _Timer(clock, PRUNE_SECONDS, at_once=True)
+
+    def between_polls(self, polled: Polled) -> None:
+        """Do what is due. Raises Paused, IndexReplaced, IndexMissing, and what the ports raise."""
+        if self._pause.due():
+            prove_not_paused(self._pipeline)
+        held_back = polled.held_back.total_seconds()
+        if held_back > HELD_BACK_SECONDS and self._telling.due():
+            self._events.held_back(held_back, self._reader.source.blockers())
+        if self._proof.due():
+            prove_index(self._pipeline, self._record)
+        if self._prune.due():
+            self._prune_tombstones()
+
+    def _prune_tombstones(self) -> None:
+        """Delete the tombstones that no index can need any more, even one whose source goes back in time."""
+        tombstones = self._reader.tombstones
+        if tombstones is None:
+            return
+        least = self._pipeline.store.least_checkpoint(tombstones.name)
+        if least is None:
+            return
+        before = earlier(least, self._pipeline.limits.rewind + KEPT)
+        for _ in range(PRUNED_PIECES):
+            if self._pipeline.clock.stopping() or tombstones.prune(before, PRUNED_ROWS) < PRUNED_ROWS:
+                return
+        self._prune.hurry()
+
+
+def prove_not_paused(pipeline: Pipeline) -> None:
+    """Raise Paused where somebody has paused the pipeline."""
+    since = pipeline.store.paused(pipeline.name)
+    if since is not None:
+        raise Paused(
+            f"pipeline {pipeline.name!r} is paused since {since:%Y-%m-%d %H:%M:%S} UTC",
+            hint=f"let it go on: syncer resume {pipeline.name}",
+        )
+
+
+class _Timer:
+    """Says when something is due that is done every so often."""
+
+    def __init__(self, clock: Clock, seconds: float, *, at_once: bool = False) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._next = clock.monotonic() + (0.0 if at_once else seconds)
+
+    def due(self) -> bool:
+        """Tell whether it is, and begin anew if so."""
+        now = self._clock.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+    def hurry(self) -> None:
+        """Be due the next time."""
+        self._next = self._clock.monotonic()
