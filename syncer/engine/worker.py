@@ -87,6 +87,7 @@ class Worker:
             held.callback(reader.close)
             attached = attach(pipeline, reader, lease, self.events)
             if not attached.complete:
+                yield Polled(attached.loaded, more=True)
                 return
             poller, loaded = self._poller(reader, lease, attached), attached.loaded
             upkeep = Upkeep(pipeline, reader, attached.record, self.events)
