@@ -17,7 +17,7 @@ the xmin horizon of a snapshot (held back by every reader, and unknown to a poll
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -37,6 +37,8 @@ class Scan:
     until: datetime
     #: By transaction: no row of it is stamped below.
     low: Mapping[str, datetime]
+    #: Those that were prepared already when they were first seen.
+    prepared: Set[str] = frozenset()
 
     def checkpoint(self, reached: Position | None = None) -> Position:
         """Return the position below which nothing can appear any more; `reached` where the poll ended early."""
@@ -47,7 +49,7 @@ class Scan:
 
     def settled(self, reached: Position | None = None) -> Horizon:
         """Return what the next poll starts from. Only for a poll that has settled all it read."""
-        return Horizon(reached.not_above(self.t) if reached else Position(self.t), self.t, self.low)
+        return Horizon(reached.not_above(self.t) if reached else Position(self.t), self.t, self.low, self.prepared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Horizon:
     #: `t` of the last settled poll: a transaction that was not open then stamps nothing below it.
     listed: datetime
     low: Mapping[str, datetime] = field(default_factory=dict)
+    #: Those that were prepared already when they were first seen.
+    prepared: Set[str] = frozenset()
 
     @classmethod
     def at(cls, checkpoint: Position) -> Horizon:
@@ -71,6 +75,7 @@ class Horizon:
         open_since: Mapping[str, datetime | None],
         margin: timedelta = NO_TIME,
         slip: timedelta = NO_TIME,
+        prepared: Set[str] = frozenset(),
     ) -> Scan:
         """Plan a poll whose clock, less the margin, says `t`, and which has then listed the open transactions.
 
@@ -78,17 +83,26 @@ class Horizon:
         two transactions. slip: how much less than the poller's own clock the source's clock has advanced since the last
         settled poll. Then its clock was set back, and what was stamped since may lie as far below `listed`; what was
         stamped before keeps its bound. So everything known is lowered to `listed - slip`, and nothing below that is.
+
+        prepared: the start of these is hidden from everybody, and their session may have gone on to other things. One
+        that is new may have shared a message, and so its stamp, with any of those that ended since: it is as old as the
+        oldest of them. (Not as old as one that was itself found prepared: where there always is one, no checkpoint
+        would ever move.)
         """
         listed = min(earlier(self.listed, slip), t)
         reached = self.reached.not_above(listed)
         known = {name: min(low, listed) for name, low in self.low.items()}
-        start = reached
+        start, eldest = reached, listed
         for name, low in known.items():
             if name not in open_since:
                 start = start.not_above(low)
+                eldest = eldest if name in self.prepared else min(eldest, low)
+        found = prepared - known.keys()
         lows = {
-            name: known[name] if name in known else min(listed, earlier(since, margin) if since else listed)
+            name: known[name]
+            if name in known
+            else min(eldest if name in found else listed, earlier(since, margin) if since else listed)
             for name, since in open_since.items()
         }
         # The slip again: what was stamped just before the clock was set back, and not read yet, now lies in the future.
-        return Scan(start, t, t + 2 * margin + slip, lows)
+        return Scan(start, t, t + 2 * margin + slip, lows, found | (self.prepared & open_since.keys()))

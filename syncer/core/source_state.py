@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -25,6 +25,8 @@ class Observation:
     clock: datetime
     #: By transaction, its start where this role may see it.
     open_since: Mapping[str, datetime | None]
+    #: Those of them that are prepared for a commit in two phases.
+    prepared: Set[str] = frozenset()
 
     def on_wall_clock(self, zone: str) -> Observation:
         """Return it as a column without time zone sees it: local times, labelled UTC.
@@ -35,7 +37,8 @@ class Observation:
         def wall(instant: datetime) -> datetime:
             return instant.astimezone(ZoneInfo(zone)).replace(tzinfo=UTC)
 
-        return Observation(wall(self.clock), {name: since and wall(since) for name, since in self.open_since.items()})
+        open_since = {name: since and wall(since) for name, since in self.open_since.items()}
+        return Observation(wall(self.clock), open_since, self.prepared)
 
 
 @dataclass(frozen=True, slots=True)

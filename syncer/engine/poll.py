@@ -176,6 +176,7 @@ class Poller:
                 local.open_since,
                 self._limits.margin,
                 self._clocks.slip(name, local.clock, after),
+                local.prepared,
             )
             for name, local in seen.items()
         }

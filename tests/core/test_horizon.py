@@ -48,6 +48,25 @@ def test_a_visible_start_that_is_older_than_the_listing_suggests_is_believed() -
     assert scan.checkpoint() == Position(at(4))
 
 
+def test_a_transaction_first_seen_prepared_is_as_old_as_any_that_ended_since() -> None:
+    """† It may have shared a message with one of them; nobody can see when a prepared transaction began."""
+    horizon = Horizon.at(Position(at(0))).begin(at(10), {}).settled()
+    horizon = horizon.begin(at(20), {"first": None}).settled()
+    scan = horizon.begin(at(30), {"second": None, "third": None}, prepared={"second"})
+    assert scan.low == {"second": at(10), "third": at(20)}
+    assert scan.checkpoint() == Position(at(10))
+
+
+def test_prepared_transactions_that_follow_each_other_do_not_hold_the_checkpoint_for_ever() -> None:
+    """What one of them was given for want of knowledge is not handed on to the next."""
+    horizon = Horizon.at(Position(at(0))).begin(at(10), {"long": None}).settled()
+    horizon = horizon.begin(at(20), {"p1": None}, prepared={"p1"}).settled()
+    assert horizon.low == {"p1": at(0)}
+    scan = horizon.begin(at(30), {"p2": None}, prepared={"p2"})
+    assert scan.start == Position(at(0))
+    assert scan.checkpoint() == Position(at(20))
+
+
 def test_a_poll_that_ends_early_resumes_where_it_stopped_although_something_is_always_open() -> None:
     """† What opened after the last listing stamps nothing below that listing's clock, however far back reading is."""
     horizon = Horizon.at(START).begin(at(100), {"a": None}).settled(Position(at(1), ("7",)))

@@ -42,7 +42,7 @@ SELECT concat('activity ', pid, ' ', coalesce(xact_start, query_start)), pid, ap
 # puts the rest. clock_timestamp() in the same SELECT could be evaluated last. The outer join keeps the clock when
 # nothing is open.
 _OBSERVE = text(f"""
-SELECT statement_timestamp() AS clock, o.name, o.since
+SELECT statement_timestamp() AS clock, o.name, o.since, o.prepared
   FROM (VALUES (1)) AS once LEFT JOIN ({_OPEN}) AS o ON true
 """)
 
@@ -94,7 +94,9 @@ class PostgresSource:
         """Return the clock and then the open transactions, in this order, in one statement."""
         with self._session.use() as connection:
             rows = connection.execute(_OBSERVE).all()
-        return Observation(rows[0].clock, {row.name: row.since for row in rows if row.name is not None})
+        found = [row for row in rows if row.name is not None]
+        prepared = frozenset(row.name for row in found if row.prepared is not None)
+        return Observation(rows[0].clock, {row.name: row.since for row in found}, prepared)
 
     def blockers(self, limit: int = 5) -> Sequence[Blocker]:
         """Return the transactions that hold the horizon, the oldest first; last those whose start is hidden."""
