@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from syncer.core.change import Hydration, Page, Write
+from syncer.core.comparison import Digest, Entry, Found
 from syncer.core.index import IndexIdentity, IndexRecord, Phase
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
@@ -111,6 +112,47 @@ class Documents(Protocol):
 
         Raises SourceUnavailable, SchemaMismatch, AccessDenied: a read error is never an absence.
         """
+
+
+class SourceDigests(Protocol):
+    """What an index should hold, as document ids and hashes. Raises like `Documents`."""
+
+    def rows(self) -> int:
+        """Return about how many rows there are, for people to see how far a comparison is."""
+
+    def pages(self) -> Iterator[Sequence[Digest]]:
+        """Yield all rows that have a document, as they are at one time, ids rising by code point.
+
+        May be read on a thread of its own, while the other methods are called. Unreadable rows are among them.
+        """
+
+    def cancel(self) -> None:
+        """Let `pages` raise SourceUnavailable soon, called from another thread than the one that reads them."""
+
+    def keys(self, ids: Sequence[str]) -> Mapping[str, Key]:
+        """Return the keys that document ids stand for; those that no row can have are left out."""
+
+
+class IndexDigests(Protocol):
+    """What an index does hold. An answer for a part of the index is an error, never a short result.
+
+    Raises SinkUnavailable, IndexMissing, AccessDenied.
+    """
+
+    def count(self) -> int:
+        """Return how many documents there are."""
+
+    def pages(self) -> Iterator[Sequence[Entry]]:
+        """Yield all documents that carry a key, as they are at one time, keys rising by code point.
+
+        What was acknowledged before is among them. May be read on a thread of its own.
+        """
+
+    def strangers(self) -> Iterator[Sequence[str]]:
+        """Yield the ids of all documents that carry no key."""
+
+    def find(self, ids: Sequence[str], *, whole: bool) -> Mapping[str, Sequence[Found]]:
+        """Return the documents of these ids as they are now, under every routing; `whole`: with all their fields."""
 
 
 class Embedder(Protocol):
@@ -246,6 +288,12 @@ class StateStore(Numbers, Protocol):
         What asked for it is forgotten (`verify_needed`, `reconcile`), but not what has asked since the record was read.
         """
 
+    def reconciled(self, record: IndexRecord) -> None:
+        """Say that the index was compared with the table, which had been truncated.
+
+        Forgets what asked for it, unless it was truncated again since the record was read.
+        """
+
     def least_checkpoint(self, feed: str) -> datetime | None:
         """Return the least watermark up to which any index has settled the feed; None: no index knows the feed."""
 
@@ -260,6 +308,13 @@ class StateStore(Numbers, Protocol):
 
     def resume(self, pipeline: str) -> bool:
         """End the pipeline's pause; tell whether there was one."""
+
+    def ask(self, pipeline: str, leases: int | None) -> None:
+        """Let others know that this process waits for the pipeline's lease, and how many it has; None: it does not
+        wait. Forgotten with the process; to be repeated every few seconds, for it may be forgotten earlier."""
+
+    def asking(self, pipeline: str) -> int | None:
+        """Return how many leases the one has that waits for the pipeline's with the fewest; None: nobody waits."""
 
 
 class Indices(Protocol):

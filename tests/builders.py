@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from syncer.adapters.memory.clock import MemoryClock
+from syncer.adapters.memory.digests import MemoryIndexDigests, MemorySourceDigests
 from syncer.adapters.memory.embedder import MemoryEmbedder
 from syncer.adapters.memory.sink import MemoryIndex, MemoryIndices, MemorySink
 from syncer.adapters.memory.source import (
@@ -18,6 +19,7 @@ from syncer.adapters.memory.source import (
     MemoryKeyFeed,
     MemorySource,
     MemoryTable,
+    MemoryTombstones,
 )
 from syncer.adapters.memory.state import MemoryStateStore
 from syncer.adapters.memory.vector_cache import MemoryVectorCache
@@ -29,8 +31,9 @@ from syncer.core.outcome import Outcome
 from syncer.core.settlement import Checkpoint, DeadLetter
 from syncer.core.source_state import Blocker
 from syncer.engine.embed import Embedding
-from syncer.engine.pipeline import Limits, Pipeline, Reader
+from syncer.engine.pipeline import Limits, Pipeline, Reader, Sides
 from syncer.engine.poll import Polled, PollLimits
+from syncer.engine.verify import Verified
 from syncer.engine.worker import Worker
 
 
@@ -42,8 +45,10 @@ class RecordedEvents:
     loads: list[tuple[int, int]] = field(default_factory=list)
     trouble: list[SyncerError] = field(default_factory=list)
     blocked: list[tuple[float, Sequence[Blocker]]] = field(default_factory=list)
+    reconciliations: list[Verified] = field(default_factory=list)
     on_poll: Callable[[], None] = lambda: None
     on_trouble: Callable[[], None] = lambda: None
+    on_reconciled: Callable[[], None] = lambda: None
 
     def attached(self, record: IndexRecord) -> None:
         """Not remembered."""
@@ -60,6 +65,14 @@ class RecordedEvents:
 
     def held_back(self, seconds: float, blockers: Sequence[Blocker]) -> None:
         self.blocked.append((seconds, blockers))
+
+    def reconciled(self, verified: Verified) -> None:
+        self.reconciliations.append(verified)
+        self.on_reconciled()
+
+    def reconciling_failed(self, error: SyncerError) -> None:
+        self.trouble.append(error)
+        self.on_trouble()
 
     def standing_by(self, error: SyncerError) -> None:
         self.trouble.append(error)
@@ -123,6 +136,11 @@ class World:
             yield lambda: next(session)
 
 
+def a_comparison(table: MemoryTable, index: MemoryIndex) -> Sides:
+    """Return the two sides of a world."""
+    return Sides(MemorySourceDigests(table), MemoryIndexDigests(index), MemoryDocuments(table), lambda: None)
+
+
 def a_world(
     *,
     batch_rows: int = 10,
@@ -132,6 +150,7 @@ def a_world(
     ledger_entries: int = 1000,
     rejections: int = 100,
     range_rows: int = 30,
+    shards: int = 1,
     embedding: bool = False,
     watermark_zone: str | None = None,
     **replacements: Any,
@@ -140,13 +159,20 @@ def a_world(
     clock = MemoryClock()
     table = MemoryTable(clock)
     store = MemoryStateStore()
-    indices = MemoryIndices()
+    indices = MemoryIndices(shards)
     embedder = MemoryEmbedder()
     world: World
 
     def reader() -> Reader:
-        feed = MemoryChangeFeed(table, watermark_zone)
-        return Reader(MemorySource(table), [feed], MemoryKeyFeed(table), MemoryDocuments(table), lambda: None)
+        tombstones = MemoryTombstones(table)
+        return Reader(
+            source=MemorySource(table),
+            feeds=[MemoryChangeFeed(table, watermark_zone), tombstones],
+            keys=MemoryKeyFeed(table),
+            documents=MemoryDocuments(table),
+            close=lambda: None,
+            tombstones=tombstones,
+        )
 
     def sink(index: str) -> MemorySink:
         def answer(write: Write) -> Outcome | None:
@@ -165,6 +191,7 @@ def a_world(
         reader=reader,
         embedding=Embedding(embedder, MemoryVectorCache()) if embedding else None,
         sink=sink,
+        sides=lambda index: a_comparison(table, indices.indices[index]),
         indices=indices,
         store=store,
         clock=clock,

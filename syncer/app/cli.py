@@ -13,8 +13,11 @@ import typer
 from typer.core import TyperGroup
 
 from syncer import __version__
+from syncer.app import dead_letters_cli
+from syncer.app.argument import Json, Pipeline, Pipelines, SomePipelines
 from syncer.app.exit_code import ExitCode, exit_code
 from syncer.app.invocation import Invocation
+from syncer.app.stop_signal import leave
 from syncer.core.error import SyncerError
 from syncer.core.hit import Mode
 
@@ -69,9 +72,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE", help="Its name in the configuration.")]
-Pipelines = Annotated[list[str] | None, typer.Argument(metavar="[PIPELINE]...", help="Left out: all of them.")]
+Print = Annotated[bool, typer.Option("--print", help="Print the SQL, and run nothing: SELECT is enough.")]
+
+app.add_typer(dead_letters_cli.app, name="dead-letters")
 
 
 @app.callback()
@@ -188,6 +191,60 @@ def status(context: typer.Context, pipelines: Pipelines = None, json: Json = Fal
 
 
 @app.command()
+def install_triggers(context: typer.Context, pipeline: Pipeline, only_print: Print = False, json: Json = False) -> None:
+    """Note what is deleted from the table, so that its document goes. Repeat it when a partition was added."""
+    from syncer.app.commands.triggers import install_triggers as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline, print_only=only_print))
+
+
+@app.command()
+def remove_triggers(context: typer.Context, pipeline: Pipeline, only_print: Print = False, json: Json = False) -> None:
+    """Undo install-triggers; what was noted and not delivered yet is forgotten."""
+    from syncer.app.commands.triggers import remove_triggers as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline, print_only=only_print))
+
+
+@app.command()
+def pause(context: typer.Context, pipelines: SomePipelines, json: Json = False) -> None:
+    """Let nobody follow the pipelines until `syncer resume`."""
+    from syncer.app.commands.pause import pause as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipelines))
+
+
+@app.command()
+def resume(context: typer.Context, pipelines: SomePipelines, json: Json = False) -> None:
+    """End a pause; polling goes on from the checkpoint."""
+    from syncer.app.commands.pause import resume as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipelines))
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    pipeline: Pipeline,
+    deep: Annotated[bool, typer.Option("--deep", help="Compare whole documents, field by field.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what differs.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let --repair delete more than limits.delete_ratio of the index.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Prove that the index holds what the table does, or name what differs; safe while the daemon runs."""
+    from syncer.app.commands.verify import verify as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline, deep=deep, repair=repair, force=force))
+
+
+@app.command()
 def search(
     context: typer.Context,
     pipeline: Pipeline,
@@ -228,7 +285,7 @@ def version(context: typer.Context, json: Json = False) -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process."""
-    sys.exit(execute(sys.argv[1:], Invocation(os.environ)))
+    leave(execute(sys.argv[1:], Invocation(os.environ)))
 
 
 def execute(arguments: list[str], invocation: Invocation) -> int:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from syncer.app.exit_code import ExitCode
 from syncer.app.redaction import Redact, redactor
+from syncer.core.error import TransientError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,19 +56,31 @@ class Invocation:
         configure(self.log_level, json=as_json, stream=STDERR, redact=self.redact)
 
     @contextmanager
-    def application(self) -> Iterator[tuple[Application, SystemClock]]:
-        """Lend the application; SIGTERM and Ctrl-C stop its clock."""
-        settings = self.settings()
+    def application(self, *, when_stopped: ExitCode = ExitCode.REMAINDER) -> Iterator[tuple[Application, SystemClock]]:
+        """Lend the application; SIGTERM and Ctrl-C stop its clock.
 
+        when_stopped: the exit code of a command that is told to stop, and is then held up by something that is away.
+        """
         from syncer.adapters.clock import SystemClock
         from syncer.app.stop_signal import stopped_by_signals
-        from syncer.app.wiring import Application
 
-        clock = SystemClock()
-        with stopped_by_signals(clock):
+        clock, application = SystemClock(), None
+
+        def begun() -> bool:
+            return application is not None and application.begun
+
+        with stopped_by_signals(clock, when_stopped, begun=begun):
+            settings = self.settings()
+
+            from syncer.app.wiring import Application
+
             application = Application(settings, clock)
             try:
                 yield application, clock
+            except TransientError as error:
+                if not clock.stopping():
+                    raise
+                raise SystemExit(when_stopped) from error
             finally:
                 application.close()
 

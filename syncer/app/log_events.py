@@ -13,6 +13,7 @@ from syncer.core.index import IndexRecord
 from syncer.core.report import Report
 from syncer.core.source_state import Blocker
 from syncer.engine.poll import Polled
+from syncer.engine.verify import Verified
 
 
 class LogEvents:
@@ -46,6 +47,13 @@ class LogEvents:
         """Log the oldest open transactions."""
         oldest = [{**asdict(b), "since": b.since.isoformat() if b.since else None} for b in blockers]
         self._log.warning("checkpoint held back by open transactions", behind_seconds=round(seconds), oldest=oldest)
+
+    def reconciled(self, verified: Verified) -> None:
+        counts = {str(kind): count for kind, count in verified.differences.items()}
+        self._log.info("compared after a truncate", indexed=verified.indexed, repaired=verified.repaired, **counts)
+
+    def reconciling_failed(self, error: SyncerError) -> None:
+        self._log.warning("comparing after a truncate failed", error=one_line(error.message), hint=one_line(error.hint))
 
     def standing_by(self, error: SyncerError) -> None:
         """Log a holder once, however often it is met."""

@@ -140,6 +140,8 @@ class LimitSettings(Section):
 
     rejections: int = Field(default=100, ge=0)
     """Rows that may be rejected before the pipeline stops: a broken mapping must not bury a table."""
+    delete_ratio: float = Field(default=0.1, ge=0, le=1)
+    """The share of an index's documents that `syncer verify --repair` may delete without `--force`."""
 
 
 class PipelineSettings(Section):
@@ -157,6 +159,9 @@ class PipelineSettings(Section):
     """A column that says a row is deleted: a time that is set, or a boolean that is true."""
     where: Text = None
     """A condition in SQL over the row's own columns; rows that do not meet it have no document."""
+    routing: Text = None
+    """A column whose value decides on the document's shard, so that a search may name it as its `routing`. Needs the
+    triggers of `syncer install-triggers`: they tell where the document of a row was that is gone, or routed anew."""
     index: IndexSettings = IndexSettings()
     fields: Mapping[Annotated[str, Field(min_length=1)], FieldSettings] | None = Field(default=None, min_length=1)
     """The document's fields by name; left out: every column, types inferred."""

@@ -37,10 +37,12 @@ class LoadProgress(Protocol):
 
 
 @contextmanager
-def progress(pipelines: Sequence[str], clock: Clock, console: Console) -> Iterator[Mapping[str, LoadProgress]]:
+def progress(
+    pipelines: Sequence[str], clock: Clock, console: Console, *, event: str = "loading"
+) -> Iterator[Mapping[str, LoadProgress]]:
     """Lend a display for each pipeline. Nothing is drawn before the first row, nor after the last."""
     if not console.is_terminal:
-        yield {name: LoadLines(name, clock) for name in pipelines}
+        yield {name: LoadLines(name, clock, event) for name in pipelines}
         return
     bars = Progress(
         TextColumn("{task.description}"),
@@ -96,8 +98,9 @@ class RowsPerSecond(ProgressColumn):
 class LoadLines:
     """Logs at the first call, then at most every LINE_SECONDS, and at the end."""
 
-    def __init__(self, pipeline: str, clock: Clock) -> None:
+    def __init__(self, pipeline: str, clock: Clock, event: str = "loading") -> None:
         self._log = structlog.get_logger(pipeline=pipeline)
+        self._event = event
         self._clock = clock
         self._lock = Lock()
         self._begun: tuple[float, int] | None = None
@@ -114,7 +117,7 @@ class LoadLines:
             seconds, rows = now - self._begun[0], settled - self._begun[1]
             speed = rows / seconds if seconds else 0.0
             self._log.info(
-                "loading",
+                self._event,
                 rows=settled,
                 total=total,
                 rows_per_second=round(speed),

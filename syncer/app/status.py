@@ -13,6 +13,7 @@ from syncer.adapters.elastic.mapping import IndexSettings
 from syncer.adapters.postgres.feed import Unreachable, unreachable
 from syncer.adapters.postgres.inspection import load_progress
 from syncer.adapters.postgres.source import PostgresSource
+from syncer.adapters.postgres.tables import TOMBSTONES
 from syncer.app.wiring import Application, Blueprint
 from syncer.core.error import SyncerError
 from syncer.core.fingerprint import differences
@@ -31,10 +32,11 @@ class PipelineStatus:
     """What is known of one pipeline now; None: not known, and `problems` say why."""
 
     name: str
-    #: `new`, `loading`, `following`, or `stopped`: nobody holds the lease.
+    #: `new`, `loading`, `following`, `paused`, or `stopped`: nobody holds the lease.
     state: str
     record: IndexRecord | None = None
     overview: Overview | None = None
+    paused_since: datetime | None = None
     documents: int | None = None
     checkpoint: datetime | None = None
     horizon_lag_seconds: float | None = None
@@ -54,17 +56,21 @@ class PipelineStatus:
         return {
             "name": self.name,
             "state": self.state,
+            "paused_since": _text(self.paused_since),
             "phase": record.phase.value if record else None,
             "index": record.name if record else None,
             "documents": self.documents,
-            "checkpoint": self.checkpoint.isoformat() if self.checkpoint else None,
+            "checkpoint": _text(self.checkpoint),
             "horizon_lag_seconds": self.horizon_lag_seconds,
             "lag_seconds": self.lag_seconds,
             "dead_letters": self.overview.dead_letters if self.overview else 0,
+            "dead_letters_retried": self.overview.passing if self.overview else 0,
             "fingerprint_matches": self.fingerprint_matches,
             "fingerprint_differs_in": list(self.changed),
-            "verify_needed": bool(record and record.verify_needed),
+            "verify_needed": bool(record and (record.verify_needed or record.reconcile)),
             "verify_reason": record.verify_needed if record else None,
+            "verified_at": _text(record.verified_at) if record else None,
+            "truncated_at": _text(record.reconcile) if record else None,
             "holder": self.overview.holder if self.overview else None,
             "load": dict(zip(("settled", "total"), self.load, strict=True)) if self.load else None,
             "blockers": None if self.blockers is None else [_blocker(blocker) for blocker in self.blockers],
@@ -78,7 +84,9 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
     store = application.store
     record = store.index(name)
     overview = store.overview(record.name) if record else None
-    status = PipelineStatus(name, _state(record, overview), record, overview)
+    paused_since = store.paused(name)
+    state = "paused" if paused_since else _state(record, overview)
+    status = PipelineStatus(name, state, record, overview, paused_since)
     plan = _known(status, "the table", lambda: application.blueprint(name))
     now = clock.now()
     if plan is not None:
@@ -92,9 +100,11 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
         status.documents = _known(status, "Elasticsearch", lambda: _documents(application, record.name))
     status.load = _load(application, record.name)
     zone = application.settings.pipelines[name].watermark_zone
+    # Stamped by the source's own clock.
+    tombstones = f"{application.settings.state.schema_}.{TOMBSTONES} of "
     # Before it is loaded nobody searches the index, so that nothing lags.
-    for checkpoint in overview.checkpoints.values() if record.phase is Phase.LIVE else ():
-        _measure(status, checkpoint, now, zone)
+    for feed, checkpoint in overview.checkpoints.items() if record.phase is Phase.LIVE else ():
+        _measure(status, checkpoint, now, None if feed.startswith(tombstones) else zone)
     return status
 
 
@@ -167,8 +177,12 @@ def _blocker(blocker: Blocker) -> Mapping[str, Any]:
         "pid": blocker.pid,
         "application_name": blocker.application_name,
         "state": blocker.state,
-        "since": blocker.since.isoformat() if blocker.since else None,
+        "since": _text(blocker.since),
     }
+
+
+def _text(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
 
 
 def _counts(found: Unreachable | None) -> Mapping[str, int] | None:

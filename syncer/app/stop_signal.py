@@ -1,33 +1,87 @@
-"""SIGTERM and Ctrl-C ask the process to stop; a second Ctrl-C ends it at once."""
+"""SIGTERM and Ctrl-C ask the process to stop, and see that it does; a second one ends it at once."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 from syncer.adapters.clock import SystemClock
 
-#: What a shell reports of a process that SIGINT ended.
-INTERRUPTED = 130
+#: How long the process may take to settle what was acknowledged, and to end by itself; five seconds are promised.
+PATIENCE_SECONDS = 4.0
+#: How long the last log line may take: standard error may be a pipe that nobody reads.
+_FAREWELL_SECONDS = 0.2
+#: What a shell reports of a process that a signal ended.
+_ENDED_BY_SIGNAL = 128
 
 
 @contextmanager
-def stopped_by_signals(clock: SystemClock) -> Iterator[None]:
-    """Have signals stop the clock; main thread only. Nothing is lost by the second Ctrl-C: the state is durable."""
+def stopped_by_signals(clock: SystemClock, code: int, *, begun: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Have signals stop the clock, and end the process with this code where it does not end by itself in time.
+
+    begun: tells whether there may be something to settle; where there is not, the process ends at once. So it does not
+    have to hear a second time while a library is loaded: the loading of torch keeps all threads still for seconds.
+
+    Main thread only. Nothing is lost by the end: the state is durable. The clock is stopped in any case at the exit.
+    """
+    left = threading.Event()
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT and clock.stopping():
-            sys.stderr.flush()
-            os._exit(INTERRUPTED)
+        if clock.stopping():
+            os._exit(_ENDED_BY_SIGNAL + number)
+        if not begun():
+            os._exit(code)
         clock.stop()
 
+    def watch() -> None:
+        clock.wait(threading.TIMEOUT_MAX)
+        if not left.wait(PATIENCE_SECONDS):
+            _give_up(code)
+
+    # Made beforehand: a signal handler may interrupt the very code that starts threads.
+    threading.Thread(target=watch, name="stop", daemon=True).start()
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
+        left.set()
         for number, handler in before.items():
             signal.signal(number, handler)
+        clock.stop()
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, without waiting for threads that still hang in a call."""
+    if not _busy():
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _give_up(code: int) -> NoReturn:
+    busy = _busy()
+
+    def say() -> None:
+        # Imported late: the command line must not wait for it, and whoever logs has it already.
+        import structlog
+
+        structlog.get_logger().warning("stopped without waiting for all threads", threads=busy)
+
+    said = threading.Thread(target=say, daemon=True)
+    said.start()
+    said.join(_FAREWELL_SECONDS)
+    os._exit(code)
+
+
+def _busy() -> list[str]:
+    """Return the names of the threads that the interpreter would wait for."""
+    main = threading.main_thread()
+    return sorted(each.name for each in threading.enumerate() if not each.daemon and each is not main)

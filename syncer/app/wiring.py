@@ -10,12 +10,14 @@ from functools import cached_property
 from typing import Any
 
 from syncer.adapters.elastic.client import Client, ElasticConnection, connect, server
+from syncer.adapters.elastic.digests import ElasticDigests
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.mapping import IndexSettings, index_settings, mapping
 from syncer.adapters.elastic.search import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
 from syncer.adapters.embedding.sentence import SentenceEmbedder
 from syncer.adapters.postgres.catalog import read_table
+from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.feed import PostgresChangeFeed
 from syncer.adapters.postgres.keys import PostgresKeyFeed
@@ -23,6 +25,7 @@ from syncer.adapters.postgres.migrate import require_current
 from syncer.adapters.postgres.session import OUTPUT_SETTINGS, SOURCE_SETTINGS, STATE_SETTINGS, Session
 from syncer.adapters.postgres.source import PostgresSource, refuse_standby
 from syncer.adapters.postgres.state import PostgresStateStore
+from syncer.adapters.postgres.tombstones import PostgresTombstones
 from syncer.adapters.postgres.vector_cache import PostgresVectorCache
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.settings import Settings
@@ -32,7 +35,7 @@ from syncer.core.fingerprint import fingerprint
 from syncer.core.index import write_alias
 from syncer.core.table import Table
 from syncer.engine.embed import Embedding
-from syncer.engine.pipeline import Limits, Pipeline, Reader
+from syncer.engine.pipeline import Limits, Pipeline, Reader, Sides
 from syncer.engine.poll import PollLimits
 from syncer.ports import Clock
 
@@ -64,6 +67,8 @@ class Application:
         self.settings = settings
         self._clock = clock
         self._executor = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
+        #: Whether there is a pipeline, so that there may be something to settle.
+        self.begun = False
 
     def names(self, requested: Sequence[str]) -> list[str]:
         """Return the names of the pipelines that were asked for; of all where none were."""
@@ -162,6 +167,7 @@ class Application:
     def build(self, plan: Blueprint) -> Pipeline:
         """Return the pipeline of a blueprint."""
         store, client = self.store, self.elasticsearch
+        self.begun = True
         timeout = self.settings.elasticsearch.request_timeout
         return Pipeline(
             name=plan.name,
@@ -170,6 +176,7 @@ class Application:
             reader=lambda: self._reader(plan),
             embedding=self._embedding if plan.vectors else None,
             sink=lambda index: ElasticSink(client, write_alias(index), wait_seconds=min(10.0, timeout / 3)),
+            sides=lambda index: self._sides(plan, index),
             indices=ElasticIndices(client, plan.mapping, plan.index),
             store=store,
             clock=self._clock,
@@ -184,8 +191,9 @@ class Application:
         return ElasticSearcher(self.elasticsearch, self.settings.alias(name), plan.fields, plan.vectors, embed)
 
     def close(self) -> None:
-        """Disconnect from everything."""
-        self._executor.shutdown()
+        """Disconnect from everything; told to stop, do not wait for what still hangs in a call."""
+        stopping = self._clock.stopping()
+        self._executor.shutdown(wait=not stopping, cancel_futures=stopping)
         for name in ("store", "elasticsearch", "_cache"):
             if name in self.__dict__:
                 self.__dict__[name].close()
@@ -215,12 +223,28 @@ class Application:
 
     def _reader(self, plan: Blueprint) -> Reader:
         session = self.source_session()
+        tombstones = PostgresTombstones(session, plan.table, self.settings.state.schema_)
         return Reader(
             source=PostgresSource(session),
-            feeds=[PostgresChangeFeed(session, plan.table)],
+            feeds=[PostgresChangeFeed(session, plan.table), tombstones],
+            tombstones=tombstones,
             keys=PostgresKeyFeed(session, plan.table),
             documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors),
             close=session.close,
+        )
+
+    def _sides(self, plan: Blueprint, index: str) -> Sides:
+        digests, session = PostgresDigests(self.source_session, plan.table, plan.fields), self.source_session()
+
+        def close() -> None:
+            digests.close()
+            session.close()
+
+        return Sides(
+            source=digests,
+            index=ElasticDigests(self.elasticsearch, index),
+            documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors),
+            close=close,
         )
 
 
@@ -234,6 +258,7 @@ def pipeline_table(session: Session, name: str, settings: PipelineSettings) -> T
         watermark_zone=settings.watermark_zone,
         soft_delete=settings.soft_delete,
         where=settings.where,
+        routing=settings.routing,
         setting=f"pipelines.{name}",
     )
 
@@ -269,4 +294,5 @@ def _limits(settings: PipelineSettings) -> Limits:
         interval_seconds=settings.poll.interval,
         rewind=timedelta(seconds=settings.poll.rewind),
         rejections=settings.limits.rejections,
+        delete_ratio=settings.limits.delete_ratio,
     )

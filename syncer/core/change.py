@@ -24,7 +24,7 @@ class Change:
     row_version: str
     #: Key of the feed's own row, where that is another one: two tombstones may name one key.
     row: Key | None = None
-    #: Where the document may have been, besides where the row belongs now.
+    #: Where the document may have been, besides where the row belongs now; empty: where its id leads, None: not known.
     routing: str | None = None
 
 
@@ -48,7 +48,7 @@ class Draft:
     hash: int
     #: What to embed, by vector field.
     texts: Mapping[str, str]
-    #: What decides on the document's shard; None: its id.
+    #: What decides on the document's shard; empty or None: its id.
     routing: str | None = None
 
 

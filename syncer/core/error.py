@@ -15,7 +15,8 @@
     │   ├── IndexReplaced
     │   ├── FingerprintMismatch
     │   ├── Paused
-    │   └── TooManyRejections
+    │   ├── TooManyRejections
+    │   └── TooManyDeletions
     └── LeaseError                stop writing at once
         ├── LeaseHeld
         └── LeaseLost
@@ -100,6 +101,10 @@ class Paused(FatalError):
 
 class TooManyRejections(FatalError):
     """More open dead letters than `limits.rejections` allows."""
+
+
+class TooManyDeletions(FatalError):
+    """A repair would delete more of an index than `limits.delete_ratio` allows."""
 
 
 class LeaseError(SyncerError):

@@ -44,7 +44,9 @@ class Deferred:
 Outcome = Applied | Stale | Rejected | Deferred
 
 #: Item errors that pass by themselves: no primary, a full queue, a tripped circuit breaker, a read-only disk.
-_DEFERRED_STATUS = frozenset({429, 500, 502, 503, 504})
+_DEFERRED_STATUS = frozenset({429, 502, 503, 504})
+#: An error inside the server: it may be in trouble, or this very row may be what it stumbles over, every time.
+_SUSPECT_STATUS = 500
 _PASSING_KINDS = frozenset(
     {"cluster_block_exception", "unavailable_shards_exception", "es_rejected_execution_exception"}
 )
@@ -64,6 +66,9 @@ def classify(operation: str, status: int, kind: str = "", reason: str = "", resu
     if status == 409:
         found = _CURRENT_VERSION.search(reason)
         return Stale(int(found[1]) if found else None)
+    said = f"{kind}: {reason}" if kind else f"status {status}"
     if status in _DEFERRED_STATUS or kind in _PASSING_KINDS:
-        return Deferred(f"{kind}: {reason}" if kind else f"status {status}")
+        return Deferred(said)
+    if status == _SUSPECT_STATUS:
+        return Deferred(said, suspect=True)
     return Rejected(kind or f"status_{status}", reason or f"Elasticsearch answered with status {status}")

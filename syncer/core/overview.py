@@ -16,5 +16,7 @@ class Overview:
     checkpoints: Mapping[str, Checkpoint]
     #: How many are open.
     dead_letters: int
+    #: How many of them are delivered again by themselves.
+    passing: int
     #: Who holds the lease, as far as this role may see; None: nobody.
     holder: str | None

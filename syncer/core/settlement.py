@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from syncer.core.key import Key
 from syncer.core.position import Position
+from syncer.core.retry import redelivery_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,22 @@ class DeadLetter:
     attempts: int = 1
     #: The cause may pass: it is delivered again by itself, ever more rarely.
     passing: bool = False
+    #: Of the first attempt, where there were several.
+    first_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        return self.first_at or self.at
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When it is delivered again by itself; None: never."""
+        return self.at + timedelta(seconds=redelivery_seconds(self.attempts)) if self.passing else None
 
     def again(self, later: DeadLetter) -> DeadLetter:
         """Return what both say of one key: the reason of the higher number, the time of the later attempt."""
         newer = later if later.version >= self.version else self
-        return replace(newer, at=later.at, attempts=self.attempts + later.attempts)
+        return replace(newer, at=later.at, attempts=self.attempts + later.attempts, first_at=self.since)
 
 
 @dataclass(frozen=True, slots=True)

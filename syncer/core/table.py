@@ -36,6 +36,8 @@ class Table:
     soft_delete: str | None = None
     #: A boolean SQL expression over the columns; rows where it is not true have no document.
     where: str | None = None
+    #: The column whose value decides on a document's shard; NULL and an empty text leave that to the document's id.
+    routing: str | None = None
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"

@@ -9,6 +9,7 @@ from syncer.core.error import SyncerError
 from syncer.core.index import IndexRecord
 from syncer.core.source_state import Blocker
 from syncer.engine.poll import Polled
+from syncer.engine.verify import Verified
 
 
 class Events(Protocol):
@@ -28,6 +29,12 @@ class Events(Protocol):
 
     def held_back(self, seconds: float, blockers: Sequence[Blocker]) -> None:
         """Open transactions have kept the checkpoint so far behind the clock; told once a minute while it lasts."""
+
+    def reconciled(self, verified: Verified) -> None:
+        """The index was compared with its table, which had been truncated."""
+
+    def reconciling_failed(self, error: SyncerError) -> None:
+        """That comparison came to no end; another one follows."""
 
     def standing_by(self, error: SyncerError) -> None:
         """Another process holds the lease."""

@@ -16,10 +16,12 @@ from syncer.ports import (
     ChangeFeed,
     Clock,
     Documents,
+    IndexDigests,
     Indices,
     Numbers,
     Sink,
     Source,
+    SourceDigests,
     StateStore,
     TableKeys,
     Tombstones,
@@ -40,6 +42,16 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Sides:
+    """A table and an index to compare, on connections of their own."""
+
+    source: SourceDigests
+    index: IndexDigests
+    documents: Documents
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The bounds of a pipeline."""
 
@@ -49,6 +61,8 @@ class Limits:
     rewind: timedelta = timedelta(minutes=15)
     #: Open dead letters.
     rejections: int = 100
+    #: The share of an index's documents that a repair may delete unless forced.
+    delete_ratio: float = 0.1
     #: Batches under way at once; each holds its documents in memory.
     flights: int = 4
     #: Keys in one range of a backfill: what is read again, at most, by a process that was killed.
@@ -67,6 +81,8 @@ class Pipeline:
     embedding: Embedding | None
     #: By physical index.
     sink: Callable[[str], Sink]
+    #: By physical index.
+    sides: Callable[[str], Sides]
     indices: Indices
     store: StateStore
     clock: Clock

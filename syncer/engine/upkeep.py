@@ -11,12 +11,15 @@ from syncer.engine.attach import prove_index
 from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.poll import Polled
+from syncer.engine.reconciler import Reconciler
 from syncer.ports import Clock
 
 #: How often it is asked whether the pipeline is paused.
 PAUSE_SECONDS = 1.0
 #: From when on it is told who holds the checkpoint back, and how often then.
 HELD_BACK_SECONDS = 60.0
+#: How often a comparison that came to no end is begun again.
+RECONCILE_SECONDS = 60.0
 #: How often the index is compared with the one that the checkpoint was made for.
 PROOF_SECONDS = 60.0
 #: How often tombstones are pruned, how many in one statement, and how many statements between two polls.
@@ -40,6 +43,8 @@ class Upkeep:
         self._telling = _Timer(clock, HELD_BACK_SECONDS)
         self._proof = _Timer(clock, PROOF_SECONDS)
         self._prune = _Timer(clock, PRUNE_SECONDS, at_once=True)
+        self._reconciling = _Timer(clock, RECONCILE_SECONDS, at_once=True)
+        self._reconciler = Reconciler(pipeline, events)
 
     def between_polls(self, polled: Polled) -> None:
         """Do what is due. Raises Paused, IndexReplaced, IndexMissing, and what the ports raise."""
@@ -52,6 +57,12 @@ class Upkeep:
             prove_index(self._pipeline, self._record)
         if self._prune.due():
             self._prune_tombstones()
+        if polled.reconcile or self._reconciling.due():
+            self._reconciler.begin()
+
+    def close(self) -> None:
+        """End what goes on beside the polls. Never raises."""
+        self._reconciler.close()
 
     def _prune_tombstones(self) -> None:
         """Delete the tombstones that no index can need any more, even one whose source goes back in time."""

@@ -16,12 +16,17 @@ from syncer.engine.events import Events
 from syncer.engine.insist import ATTEMPTS_MAX
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.poll import Polled, Poller
+from syncer.engine.reconciler import reconcile_truncated
+from syncer.engine.share import Share
 from syncer.engine.source_clocks import SourceClocks
 from syncer.engine.upkeep import Upkeep, prove_not_paused
 from syncer.ports import Lease
 
 #: How often a standby asks for the lease.
 STANDBY_SECONDS = 2.0
+#: How long a worker that met trouble asks nobody to hand a pipeline over to it: where the others fare better, it would
+#: take it from them again and again.
+MODEST_SECONDS = 600.0
 #: Dead letters that are tried again in one poll.
 LETTERS_MAX = 1_000
 
@@ -33,6 +38,8 @@ class Worker:
     pipeline: Pipeline
     events: Events
     clocks: SourceClocks = field(default_factory=SourceClocks)
+    #: Of all workers of the process.
+    share: Share = field(default_factory=Share)
 
     def run(self) -> None:
         """Follow until the process is asked to stop; stands by while another process holds the lease, or it is paused.
@@ -41,15 +48,17 @@ class Worker:
         checkpoints are the only truth. Raises ConfigurationError and FatalError.
         """
         clock, attempt = self.pipeline.clock, 0
+        modest_until = clock.monotonic()
         while not clock.stopping():
             try:
-                for _ in self.session():
+                for _ in self.session(asks=clock.monotonic() >= modest_until):
                     attempt = 0
             except (LeaseHeld, Paused) as held:
                 self.events.standing_by(held)
                 clock.wait(STANDBY_SECONDS)
             except (LeaseLost, TransientError) as error:
                 attempt += 1
+                modest_until = clock.monotonic() + MODEST_SECONDS
                 asked = error.retry_after if isinstance(error, TransientError) else None
                 seconds = backoff_seconds(attempt, random.random, asked)
                 self.events.backing_off(error, attempt, seconds)
@@ -70,19 +79,20 @@ class Worker:
                 in_vain = in_vain + 1 if polled.deferred and not polled.report.written else 0
                 if in_vain >= ATTEMPTS_MAX:
                     raise SinkUnavailable(f"Elasticsearch puts off {polled.deferred} documents, again and again")
+        reconcile_truncated(self.pipeline, self.events)
         return report
 
-    def session(self) -> Generator[Polled, None, None]:
+    def session(self, *, asks: bool = False) -> Generator[Polled, None, None]:
         """Hold the lease and poll; yields each settled poll, the first one with the load's report added.
 
+        asks: let other processes know where this one waits for the lease.
         Closing it gives the lease back. Any error ends it: whoever goes on begins another one.
         """
         pipeline, clock = self.pipeline, self.pipeline.clock
         prove_not_paused(pipeline)
         record = register(pipeline)
         with ExitStack() as held:
-            lease = pipeline.store.acquire(record.name)
-            held.callback(lease.release)
+            lease = held.enter_context(self.share.lease(pipeline, record.name, asks=asks))
             reader = pipeline.reader()
             held.callback(reader.close)
             attached = attach(pipeline, reader, lease, self.events)
@@ -91,6 +101,7 @@ class Worker:
                 return
             poller, loaded = self._poller(reader, lease, attached), attached.loaded
             upkeep = Upkeep(pipeline, reader, attached.record, self.events)
+            held.callback(upkeep.close)
             put_off = 0
             while not clock.stopping():
                 started = clock.monotonic()
@@ -104,6 +115,7 @@ class Worker:
                 elif not polled.more:
                     clock.wait(pipeline.limits.interval_seconds)
                 upkeep.between_polls(polled)
+                self.share.prove_fair(pipeline)
 
     def _poller(self, reader: Reader, lease: Lease, attached: Attached) -> Poller:
         pipeline, index = self.pipeline, attached.record.name

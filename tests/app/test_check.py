@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -25,7 +26,9 @@ def trouble(deployment: Deployment) -> tuple[int, list[dict[str, Any]]]:
 
 @pytest.fixture
 def migrated(deployment: Deployment) -> Deployment:
+    """With its state, and triggers on its table."""
     assert deployment.run("migrate")[0] == 0
+    assert deployment.run("install-triggers", "articles")[0] == 0
     return deployment
 
 
@@ -41,6 +44,7 @@ def test_a_sound_deployment_has_no_trouble(migrated: Deployment) -> None:
 
 def test_a_missing_state_schema_is_told_with_the_command(deployment: Deployment) -> None:
     """It is the first thing that a new deployment lacks."""
+    assert deployment.run("install-triggers", "articles")[0] == 0
     code, (finding,) = trouble(deployment)
     assert code == 1
     assert (finding["setting"], finding["remedy"]) == ("state.schema", "syncer migrate")
@@ -121,8 +125,10 @@ def test_indices_and_triggers_of_partitions_count(migrated: Deployment) -> None:
         CREATE TRIGGER touch BEFORE UPDATE ON articles FOR EACH ROW EXECUTE FUNCTION touch();
         """
     )
-    _, (finding,) = trouble(migrated)
-    migrated.sql(finding["sql"])
+    _, findings = trouble(migrated)
+    assert len(findings) == 2
+    for finding in findings:
+        migrated.sql(finding["sql"])
     assert trouble(migrated) == (0, [])
 
 
@@ -148,29 +154,41 @@ def reader(deployment: Deployment) -> Iterator[str]:
 
 
 def test_missing_privileges_are_told_with_the_grants(migrated: Deployment, reader: str) -> None:
-    """A role that may only read the table is enough for a source, but for one warning."""
+    """† A role that may only read the table is enough for a source, but for two warnings."""
     migrated.sql("CREATE SCHEMA shop; ALTER TABLE articles SET SCHEMA shop")
     migrated.configure(
         source={"url": migrated.url_of(reader, "hunter2")}, state={"url": migrated.postgres_url}, table="shop.articles"
     )
     code, findings = trouble(migrated)
     assert code == 1
-    assert [finding["severity"] for finding in findings] == ["warning", "error"]
+    assert [finding["severity"] for finding in findings] == ["warning", "error", "warning"]
     assert "may not see when the transactions of others began" in findings[0]["what"]
     assert f"{reader} may not read shop.articles" in findings[1]["what"]
+    assert "no triggers note what is deleted from shop.articles" in findings[2]["what"]
     for finding in findings:
         migrated.sql(finding["sql"])
     assert trouble(migrated) == (0, [])
+
+
+@pytest.mark.parametrize("whose", ["DATABASE {database}", "ROLE {reader} IN DATABASE {database}"])
+def test_activities_that_are_not_tracked_are_told(whose: str, migrated: Deployment, reader: str) -> None:
+    """When a transaction began is seen by nobody then, whatever they may see; of one role's, too."""
+    database = urlsplit(migrated.postgres_url).path[1:]
+    migrated.sql(f"ALTER {whose.format(database=database, reader=reader)} SET track_activities = off")
+    code, (finding,) = trouble(migrated)
+    assert code == 1
+    assert "track_activities is off" in finding["what"]
 
 
 def test_a_state_schema_that_cannot_be_created_is_told_with_the_grant(deployment: Deployment, reader: str) -> None:
     """Before `syncer migrate` fails."""
     deployment.sql(f"GRANT SELECT ON articles TO {reader}; GRANT pg_read_all_stats TO {reader}")
     deployment.configure(source={"url": deployment.url_of(reader, "hunter2")})
-    _, (finding,) = trouble(deployment)
+    _, (finding, triggers) = trouble(deployment)
     assert finding["setting"] == "state.schema"
     deployment.sql(finding["sql"])
     assert deployment.run("migrate")[0] == 0
+    deployment.sql(triggers["sql"])
     assert trouble(deployment) == (0, [])
 
 
@@ -181,9 +199,10 @@ def test_row_level_security_is_an_error(migrated: Deployment, reader: str) -> No
         "ALTER TABLE articles ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON articles USING (id > 5)"
     )
     migrated.configure(source={"url": migrated.url_of(reader, "hunter2")}, state={"url": migrated.postgres_url})
-    _, (finding,) = trouble(migrated)
+    _, (finding, tombstones) = trouble(migrated)
     assert "row-level security hides rows" in finding["what"]
     migrated.sql(finding["sql"])
+    migrated.sql(tombstones["sql"])
     assert trouble(migrated) == (0, [])
 
 
@@ -234,7 +253,7 @@ def test_a_standby_is_an_error(migrated: Deployment) -> None:
 
 
 def test_a_table_that_a_subscription_fills_is_told(migrated: Deployment) -> None:
-    """Its rows come with the stamps of another server."""
+    """† Its rows come with the stamps of another server."""
     migrated.sql("CREATE SUBSCRIPTION s CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false)")
     try:
         migrated.sql(
@@ -264,6 +283,16 @@ def test_a_configuration_that_the_index_was_not_built_from_is_told(migrated: Dep
     assert code == 1
     assert "mapping changed" in finding["what"]
     assert "syncer rebuild articles" in finding["remedy"]
+
+
+def test_routing_without_triggers_is_told(migrated: Deployment) -> None:
+    """Nothing says where the document of a row was that is routed anew."""
+    assert migrated.run("remove-triggers", "articles")[0] == 0
+    migrated.configure(routing="title")
+    _, (finding,) = trouble(migrated)
+    assert "the old one of a row whose title changes" in finding["consequence"]
+    migrated.sql(finding["sql"])
+    assert trouble(migrated) == (0, [])
 
 
 def test_nothing_is_left_behind(migrated: Deployment, elastic: Elastic) -> None:

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -55,12 +56,14 @@ def test_help_and_version_answer_at_once_without_heavy_imports() -> None:
 
 def test_every_command_has_help() -> None:
     """And so has every one of its options and arguments."""
-    group = typer.main.get_command(app)
-    assert isinstance(group, typer.core.TyperGroup)
-    for name, command in group.commands.items():
+    commands = [("syncer", typer.main.get_command(app))]
+    for name, command in commands:
+        if isinstance(command, typer.core.TyperGroup):
+            commands += [(f"{name} {part}", each) for part, each in command.commands.items()]
         assert command.help, name
         for parameter in command.params:
             assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+    assert "syncer dead-letters replay" in dict(commands)
 
 
 @pytest.mark.parametrize(
@@ -141,10 +144,11 @@ def test_a_bug_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 STOPPABLE = """
 import os
+import structlog
 from syncer.adapters.clock import SystemClock
 from syncer.app.stop_signal import stopped_by_signals
 clock = SystemClock()
-with stopped_by_signals(clock):
+with stopped_by_signals(clock, 7):
     print("ready", flush=True)
     clock.wait(60)
     print("stopping", flush=True)
@@ -165,15 +169,28 @@ def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
     assert process.returncode == 0
 
 
-def test_a_second_interrupt_ends_at_once() -> None:
-    """Whatever the process hangs on."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(number: signal.Signals) -> None:
+    """Whatever the process hangs on; the exit code is what a shell reports of a process that a signal ended."""
     with _stoppable("1") as process:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.stdout is not None
         assert process.stdout.readline() == "stopping\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
+
+
+def test_a_process_that_hangs_ends_within_five_seconds_of_the_signal() -> None:
+    """With the exit code of the command, and a line that names what it did not wait for."""
+    with _stoppable("1") as process:
+        sent = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    assert time.monotonic() - sent < 5
+    assert process.returncode == 7
+    assert "stopped without waiting for all threads" in out
+    assert "stopped" not in out.splitlines()
 
 
 def _stoppable(stubborn: str) -> subprocess.Popen[str]:

@@ -129,6 +129,26 @@ def test_what_asks_for_attention_is_told(loaded: Deployment) -> None:
     assert "rows without a watermark, which are never polled: 1" in out
 
 
+def test_what_is_to_be_verified_and_what_was_is_told(loaded: Deployment) -> None:
+    """With when, and why; and how many rows are delivered again by themselves."""
+    one = status(loaded)
+    assert (one["verified_at"], one["truncated_at"], one["dead_letters_retried"]) == (None, None, 0)
+    loaded.sql(
+        f"""
+        UPDATE syncer.indices SET verified_at = '2026-05-04 12:00+02', reconcile = '2026-05-04 13:00+02';
+        INSERT INTO syncer.dead_letters
+        VALUES ('{one["index"]}', 'd', '{{1}}', 5, 'kind', 'why', 1, now(), now(), now())
+        """
+    )
+    one = status(loaded)
+    assert (one["verify_needed"], one["verify_reason"], one["dead_letters_retried"]) == (True, None, 1)
+    assert (one["verified_at"], one["truncated_at"]) == ("2026-05-04T10:00:00+00:00", "2026-05-04T11:00:00+00:00")
+    _, out, _ = loaded.run("status")
+    assert "2026-05-04 10:00:00 UTC" in out
+    assert "it was truncated at 2026-05-04 11:00:00 UTC" in out
+    assert "delivered again by themselves: 1" in out
+
+
 def test_a_load_that_was_interrupted_tells_how_far_it_is(loaded: Deployment) -> None:
     """In rows."""
     index = status(loaded)["index"]

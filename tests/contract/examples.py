@@ -29,5 +29,7 @@ ODD_KEYS: list[Key] = [
 ]
 
 
-def a_letter(key: Key, version: int, *, kind: str = "refused", reason: str = "bad", minute: int = 0) -> DeadLetter:
-    return DeadLetter(key, version, kind, reason, NOON + timedelta(minutes=minute))
+def a_letter(
+    key: Key, version: int, *, kind: str = "refused", reason: str = "bad", minute: int = 0, passing: bool = False
+) -> DeadLetter:
+    return DeadLetter(key, version, kind, reason, NOON + timedelta(minutes=minute), passing=passing)

@@ -11,7 +11,7 @@ from tests.contract.shared_state import SharedState, Store
 
 
 def test_numbers_increase_over_stores_leases_and_reconnections(state: SharedState) -> None:
-    """One sequence for everybody."""
+    """† One sequence for everybody, of which no session keeps a stock."""
     stores = [state.open() for _ in range(3)]
     stores[0].register(RECORD)
     drawn: list[int] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -85,9 +85,10 @@ def test_an_unknown_index_has_no_lease(store: Store) -> None:
 
 USES: dict[str, Callable[[Lease], object]] = {
     "draw": lambda lease: lease.draw(),
-    "commit": lambda lease: lease.commit(Settlement({"items": CHECKPOINT}, [a_letter(("1",), 1)])),
+    "commit": lambda lease: lease.commit(Settlement({"items": CHECKPOINT}, [a_letter(("1",), 1)], reconcile=NOON)),
     "update": lambda lease: lease.update(phase=Phase.LIVE, verify_needed="lost"),
     "checkpoints": lambda lease: lease.checkpoints(),
+    "prove": lambda lease: lease.prove(),
 }
 
 
@@ -106,7 +107,8 @@ def test_who_lost_the_lease_can_do_nothing(
     store = state.open()
     overview = store.overview(INDEX)
     assert (overview.checkpoints, overview.dead_letters) == ({}, 0)
-    assert [(record.phase, record.verify_needed) for record in store.indices()] == [(Phase.NEW, None)]
+    [record] = store.indices()
+    assert (record.phase, record.verify_needed, record.reconcile) == (Phase.NEW, None, None)
     assert store.acquire(INDEX).epoch > lease.epoch
 
 
@@ -165,8 +167,51 @@ def test_attempts_add_up(store: Store, lease: Lease) -> None:
     lease.commit(Settlement(dead_letters=[first, other]))
     lease.commit(Settlement(dead_letters=[a_letter(("1",), 30, kind="worse", reason="third", minute=3)]))
     assert lease.commit(Settlement(dead_letters=[a_letter(("1",), 20, reason="second", minute=4)])) == 2
-    joined = DeadLetter(("1",), 30, "worse", "third", NOON + timedelta(minutes=4), attempts=3)
+    joined = DeadLetter(("1",), 30, "worse", "third", NOON + timedelta(minutes=4), attempts=3, first_at=NOON)
     assert list(store.dead_letters(INDEX)) == [joined, other]
+
+
+def test_a_letter_whose_cause_may_pass_is_due_ever_more_rarely(store: Store, lease: Lease) -> None:
+    """A minute after the first attempt, and twice as long after each other one, up to an hour."""
+    letter = a_letter(("1",), 1, passing=True)
+    waits = []
+    for attempt in range(1, 40):
+        lease.commit(Settlement(dead_letters=[replace(letter, version=attempt)]))
+        [stored] = store.dead_letters(INDEX)
+        assert (stored.attempts, stored.since) == (attempt, NOON)
+        assert stored.retry_at is not None
+        assert list(store.passing_letters(INDEX, stored.retry_at - timedelta(microseconds=1), 10)) == []
+        assert list(store.passing_letters(INDEX, stored.retry_at, 10)) == [("1",)]
+        waits.append((stored.retry_at - stored.at).total_seconds())
+    assert waits == [60, 120, 240, 480, 960, 1920, *[3600] * 33]
+
+
+def test_the_latest_number_says_whether_a_cause_may_pass(store: Store, lease: Lease) -> None:
+    """Not the latest to arrive; a cause that does not pass is left to people."""
+    later = NOON + timedelta(days=1)
+    lease.commit(Settlement(dead_letters=[a_letter(("1",), 20, passing=True)]))
+    lease.commit(Settlement(dead_letters=[a_letter(("1",), 10)]))
+    assert list(store.passing_letters(INDEX, later, 10)) == [("1",)]
+    lease.commit(Settlement(dead_letters=[a_letter(("1",), 30)]))
+    assert list(store.passing_letters(INDEX, later, 10)) == []
+    lease.commit(Settlement(dead_letters=[a_letter(("1",), 25, passing=True)]))
+    assert list(store.passing_letters(INDEX, later, 10)) == []
+    lease.commit(Settlement(dead_letters=[a_letter(("1",), 40, minute=9, passing=True)]))
+    [letter] = store.dead_letters(INDEX)
+    assert letter.retry_at == NOON + timedelta(minutes=9 + 16)
+
+
+def test_letters_due_are_read_the_one_due_longest_first(store: Store, lease: Lease) -> None:
+    """So many of them, of this index alone; a good write closes them like others."""
+    store.register(replace(RECORD, name="others-1", pipeline="others"))
+    store.record("others-1", Settlement(dead_letters=[a_letter(("9",), 1, passing=True)]))
+    letters = [a_letter((str(minute),), 1, minute=-minute, passing=True) for minute in range(4)]
+    lease.commit(Settlement(dead_letters=[*letters, a_letter(("8",), 1)]))
+    assert list(store.passing_letters(INDEX, NOON + timedelta(minutes=1), 3)) == [("3",), ("2",), ("1",)]
+    assert list(store.passing_letters(INDEX, NOON - timedelta(minutes=1), 3)) == [("3",), ("2",)]
+    lease.commit(Settlement(settled={("3",): 2}))
+    assert list(store.passing_letters(INDEX, NOON, 3)) == [("2",), ("1",)]
+    assert list(store.passing_letters("nobody-1", NOON, 3)) == []
 
 
 def test_one_settlement_may_say_several_things_of_a_key(store: Store, lease: Lease) -> None:
@@ -193,9 +238,48 @@ def test_dead_letters_are_read_in_pages(store: Store, lease: Lease) -> None:
     """The one open longest first."""
     letters = [a_letter((str(minute),), 1, minute=minute) for minute in range(7)]
     lease.commit(Settlement(dead_letters=letters))
-    pages = [store.dead_letters(INDEX, 3, offset) for offset in (0, 3, 6, 9)]
+    pages: list[Sequence[DeadLetter]] = []
+    while not pages or pages[-1]:
+        pages.append(store.dead_letters(INDEX, 3, after=pages[-1][-1] if pages else None))
     assert [len(page) for page in pages] == [3, 3, 1, 0]
     assert list(chain(*pages)) == letters
+
+
+def test_pages_of_letters_that_are_as_old_as_each_other_leave_none_out(store: Store, lease: Lease) -> None:
+    """A poll settles all that it was refused at one time; and meanwhile some are refused again, or close."""
+    letters = [a_letter((str(number),), 1) for number in range(9)]
+    lease.commit(Settlement(dead_letters=letters))
+    found: list[DeadLetter] = []
+    while page := store.dead_letters(INDEX, 2, after=found[-1] if found else None):
+        found += page
+        lease.commit(Settlement(dead_letters=[a_letter(page[-1].key, 2, minute=9)], settled={page[0].key: 2}))
+    assert sorted(letter.key for letter in found) == [letter.key for letter in letters]
+
+
+def test_letters_are_chosen_by_kind_and_by_key(store: Store, lease: Lease) -> None:
+    """To read them, and to forget them."""
+    kinds = ["mapping", "vector", "mapping", "mapping"]
+    letters = [a_letter((str(number),), 1, kind=kind, minute=number) for number, kind in enumerate(kinds)]
+    lease.commit(Settlement(dead_letters=letters))
+    zero, one, two, three = letters
+    assert list(store.dead_letters(INDEX, kind="mapping")) == [zero, two, three]
+    assert list(store.dead_letters(INDEX, kind="mapping", after=zero, limit=1)) == [two]
+    assert list(store.dead_letters(INDEX, keys=[("3",), ("1",), ("9",)])) == [one, three]
+    assert list(store.dead_letters(INDEX, kind="vector", keys=[("3",)])) == []
+    assert store.discard(INDEX, kind="vector", keys=[("3",)]) == 0
+    assert store.discard(INDEX, keys=[("3",), ("9",)]) == 1
+    assert list(store.dead_letters(INDEX)) == [zero, one, two]
+    assert store.discard(INDEX, kind="mapping") == 2
+    assert list(store.dead_letters(INDEX)) == [one]
+    assert store.discard(INDEX) == 1
+    assert (store.overview(INDEX).dead_letters, store.discard(INDEX), store.discard("nobody-1")) == (0, 0, 0)
+
+
+def test_the_overview_counts_the_letters_and_those_that_are_delivered_again(store: Store, lease: Lease) -> None:
+    """By themselves, that is."""
+    lease.commit(Settlement(dead_letters=[a_letter((str(n),), 1, passing=n > 0) for n in range(3)]))
+    overview = store.overview(INDEX)
+    assert (overview.dead_letters, overview.passing) == (3, 2)
 
 
 def test_letters_of_an_index_that_was_forgotten_have_no_place(store: Store) -> None:
@@ -228,8 +312,79 @@ def test_an_index_can_be_marked_by_anybody(store: Store) -> None:
     assert [record.verify_needed for record in store.indices()] == ["a foreign writer"]
 
 
+def test_a_truncation_is_kept_until_the_index_was_compared(store: Store, lease: Lease) -> None:
+    """The latest of several; a settlement that knows of none takes nothing back."""
+    later = NOON + timedelta(minutes=1)
+    for reconcile in (NOON, later, NOON, None):
+        lease.commit(Settlement({"tombstones": CHECKPOINT}, reconcile=reconcile))
+    record = store.index("items")
+    assert record is not None
+    assert (record.reconcile, record.verified_at) == (later, None)
+    store.verified(record, NOON)
+    record = store.index("items")
+    assert record is not None
+    assert (record.reconcile, record.verified_at) == (None, NOON)
+
+
+def test_a_verification_answers_what_asked_for_it_before_it_began(store: Store, lease: Lease) -> None:
+    """Not what has asked since; and of two verifications the later one counts."""
+    lease.update(verify_needed="restored")
+    before = store.index("items")
+    assert before is not None
+    lease.commit(Settlement(reconcile=NOON))
+    store.verified(before, NOON)
+    known = store.index("items")
+    assert known is not None
+    assert (known.verify_needed, known.reconcile, known.verified_at) == (None, NOON, NOON)
+    store.mark_verify_needed(INDEX, "a foreign writer")
+    lease.commit(Settlement(reconcile=NOON + timedelta(microseconds=1)))
+    store.verified(known, NOON - timedelta(days=1))
+    asked = replace(known, verify_needed="a foreign writer", reconcile=NOON + timedelta(microseconds=1))
+    assert store.index("items") == asked
+    store.verified(replace(asked, name="nobody-1"), NOON)
+
+
+def test_the_least_checkpoint_is_that_of_the_index_furthest_behind(store: Store, lease: Lease) -> None:
+    """Of those that know the feed; one that is not settled at all is the furthest."""
+    assert store.least_checkpoint("items") is None
+    lease.commit(Settlement({"items": CHECKPOINT, "authors": CHECKPOINT}))
+    for number, watermark in enumerate((NOON - timedelta(days=1), BEGINNING)):
+        name = f"others-{number}"
+        store.register(replace(RECORD, name=name, pipeline=name))
+        other = store.acquire(name)
+        other.commit(Settlement({"items": Checkpoint(Position(watermark), NOON, complete=True)}))
+        other.release()
+        assert store.least_checkpoint("items") == watermark
+    assert store.least_checkpoint("authors") == NOON
+
+
+def test_a_pause_lasts_until_it_is_ended(state: SharedState) -> None:
+    """Whoever asks for it; a second one changes nothing, and other pipelines are not concerned."""
+    store, other = state.open(), state.open()
+    assert store.paused("items") is None
+    assert store.pause("items", NOON) == NOON
+    assert other.pause("items", NOON + timedelta(minutes=1)) == NOON
+    assert (other.paused("items"), other.paused("others")) == (NOON, None)
+    assert other.resume("items")
+    assert not store.resume("items")
+    assert store.paused("items") is None
+
+
 def test_the_overview_says_who_holds_the_lease(store: Store, lease: Lease) -> None:
     """Somebody, until it is given up."""
     assert store.overview(INDEX).holder
     lease.release()
     assert store.overview(INDEX).holder is None
+
+
+def test_a_comparison_after_a_truncate_is_forgotten_unless_it_was_asked_for_again(store: Store, lease: Lease) -> None:
+    """The table may have been truncated once more while it was read."""
+    lease.commit(Settlement(reconcile=NOON))
+    [read] = store.indices()
+    lease.commit(Settlement(reconcile=NOON + timedelta(seconds=1)))
+    store.reconciled(read)
+    [again] = store.indices()
+    assert again.reconcile == NOON + timedelta(seconds=1)
+    store.reconciled(again)
+    [done] = store.indices()
+    assert (done.reconcile, done.verified_at) == (None, None)

@@ -24,6 +24,11 @@ CONFLICT = "[1]: version conflict, current version [100] is higher than the one 
         (("index", 503, "unavailable_shards_exception", "no primary", ""),
          Deferred("unavailable_shards_exception: no primary")),
         (("index", 403, "cluster_block_exception", "disk full", ""), Deferred("cluster_block_exception: disk full")),
+        (("index", 500, "cluster_block_exception", "disk full", ""), Deferred("cluster_block_exception: disk full")),
+        (("index", 502, "", "", ""), Deferred("status 502")),
+        (("delete", 504, "", "", ""), Deferred("status 504")),
+        (("index", 500, "null_pointer_exception", "null", ""), Deferred("null_pointer_exception: null", suspect=True)),
+        (("delete", 500, "", "", ""), Deferred("status 500", suspect=True)),
     ],
 )  # fmt: skip
 def test_each_answer_has_its_outcome(answer: tuple[str, int, str, str, str], outcome: Outcome) -> None:

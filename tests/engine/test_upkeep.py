@@ -50,7 +50,8 @@ def test_a_row_whose_cause_may_pass_is_tried_again_by_itself_ever_more_rarely() 
         world.answers[("1",)] = Rejected("unreadable", "function raised", passing=True)
         world.table.put(("1",), n=1)
         poll()
-        for _ in range(7200):
+        for _ in range(720):
+            world.clock.advance(9)
             poll()
         [letter] = world.dead_letters()
         assert 5 <= letter.attempts <= 9, "1 + 2 + 4 + … + 60 minutes"
@@ -68,6 +69,7 @@ def test_a_row_that_would_be_refused_again_is_left_alone() -> None:
         poll()
         world.answers[("1",)] = Rejected("document_parsing_exception", "not a number")
         world.table.put(("1",), n=1)
-        for _ in range(5000):
+        for _ in range(500):
+            world.clock.advance(9)
             poll()
     assert [letter.attempts for letter in world.dead_letters()] == [1]

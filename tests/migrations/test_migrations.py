@@ -22,7 +22,7 @@ from syncer.core.error import AccessDenied, ConfigurationError, StateUnavailable
 from tests.contract.shared_state import execute
 
 ROOT = Path(__file__).parents[2]
-HEAD = "0001"
+HEAD = "0002"
 
 #: Any name is allowed, and has to be quoted.
 NAMES = ["syncer", "My-Schema", """user "a" 'b' %s :c \\ d.e"""]
@@ -111,11 +111,35 @@ def test_every_table_and_column_says_what_it_is(postgres_url: str) -> None:
     assert silent == []
 
 
+def test_an_upgrade_keeps_what_was_stored(postgres_url: str, session: Session) -> None:
+    """Of the first revision: nothing is verified yet, and no dead letter is delivered again by itself."""
+    execute(postgres_url, "CREATE SCHEMA syncer")
+    with session.transaction() as connection:
+        command.upgrade(alembic_config(connection, "syncer"), "0001")
+    session.close()
+    execute(
+        postgres_url,
+        "INSERT INTO syncer.indices (name, pipeline, alias, phase, epoch, fingerprint) "
+        "VALUES ('items-1', 'items', 'items', 'live', 7, '{}')",
+    )
+    execute(
+        postgres_url,
+        "INSERT INTO syncer.dead_letters VALUES ('items-1', 'd', '{1}', 5, 'kind', 'reason', 2, now(), now())",
+    )
+    assert migrate(postgres_url, "syncer") == ("0001", HEAD)
+    kept = execute(
+        postgres_url,
+        "SELECT epoch, verified_at, reconcile, key, attempts, retry_at "
+        "FROM syncer.indices JOIN syncer.dead_letters ON index = name",
+    )
+    assert kept == [(7, None, None, ["1"], 2, None)]
+
+
 def test_two_migrate_at_once(postgres_url: str) -> None:
     """Containers that start together: one does the work, the others wait and find it done."""
     with ThreadPoolExecutor(4) as threads:
         results = list(threads.map(lambda _: migrate(postgres_url, "syncer"), range(4)))
-    assert sorted(results, key=str) == [("0001", HEAD)] * 3 + [(None, HEAD)]
+    assert sorted(results, key=str) == [(HEAD, HEAD)] * 3 + [(None, HEAD)]
 
 
 def test_a_schema_that_is_missing_or_older_is_a_matter_of_migrate(postgres_url: str) -> None:

@@ -42,10 +42,12 @@ class Actions:
         """
         name = document_id(write.key)
         quoted = orjson.dumps(name).decode()
+        routing = write.routing if isinstance(write, Removal) else write.draft.routing
+        place = f',"routing":{orjson.dumps(routing).decode()}' if routing else ""
         number = f',"version":{write.version},"version_type":"external_gte"}}}}'
         if isinstance(write, Removal):
-            return Action("delete", name, f"{self._delete}{quoted}{number}".encode(), None)
-        return Action("index", name, f"{self._index}{quoted}{number}".encode(), _body(write, quoted))
+            return Action("delete", name, f"{self._delete}{quoted}{place}{number}".encode(), None)
+        return Action("index", name, f"{self._index}{quoted}{place}{number}".encode(), _body(write, quoted))
 
 
 def _body(document: Document, quoted_id: str) -> bytes:

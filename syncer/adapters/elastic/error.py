@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from elastic_transport import ApiError, TlsError, TransportError
@@ -89,11 +90,19 @@ def cause(body: Any) -> tuple[str, str]:
 
 
 def retry_after(error: ApiError) -> float | None:
-    """Return how many seconds the server asked to be left alone, if it did; a date in the header is not read."""
+    """Return how many seconds the server asked to be left alone, if it did.
+
+    A date is compared with the answer's own. Without one it is not read: our clock may be far from the server's.
+    """
+    headers = error.meta.headers
+    asked = headers.get("retry-after") or ""
+    if asked.isdecimal():
+        return float(asked)
     try:
-        return float(error.meta.headers.get("retry-after") or "")
-    except ValueError:
+        wait = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("date") or "")
+    except (ValueError, OverflowError, TypeError):  # the last one for a date with a zone less one without
         return None
+    return max(0.0, wait.total_seconds())
 
 
 def _unreachable(error: TransportError) -> SinkUnavailable:

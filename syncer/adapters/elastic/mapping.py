@@ -75,6 +75,8 @@ def mapping(fields: Sequence[Field], vectors: Sequence[VectorField]) -> dict[str
             "hash": {"type": "long", "index": False, "doc_values": True},
         },
     }
+    # Without `_routing: {required: true}` also where documents are routed: the removal of a key whose routing nobody
+    # knows, and of a row whose routing is NULL, would be refused with 400.
     return {"dynamic": "strict", "properties": properties}
 
 

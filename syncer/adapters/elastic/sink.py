@@ -108,7 +108,11 @@ class ElasticSink:
         if status in _PUTS_OFF:
             put_off = Deferred(f"{kind}: {reason}" if kind else f"status {status}", retry_after(error))
             return [self._never_fits(action, status, kind) or put_off for action in actions]
+        if status == 500 and len(actions) == 1:
+            return [classify(actions[0].operation, status, kind, reason)]
         if status not in _BLAMES_A_ROW or kind in NOT_OF_A_ROW:
+            # Not in halves after a 500 either, though a row may be to blame: it does not say that nothing was applied,
+            # so that writes might be sent again as they are; and a server in trouble would get thousands of requests.
             raise error
         if len(actions) > 1:
             middle = len(actions) // 2

@@ -4,55 +4,68 @@ from __future__ import annotations
 
 import json
 import threading
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from syncer.core.change import Document, Write
 from syncer.core.error import ConfigurationError, IndexMissing, SyncerError
 from syncer.core.index import IndexIdentity
-from syncer.core.key import Key
+from syncer.core.key import Key, document_id
 from syncer.core.outcome import Applied, Outcome, Stale
 
 
 class MemoryIndex:
-    """Documents by key with their versions; a removed one leaves its version behind until the shard restarts."""
+    """Documents by shard and key with their versions; a removed one leaves its version behind until the shard restarts.
 
-    def __init__(self, identity: IndexIdentity) -> None:
+    As in Elasticsearch, routing decides on the shard and is no part of the key: under two routings of one shard there
+    is one document.
+    """
+
+    def __init__(self, identity: IndexIdentity, shards: int = 1) -> None:
         self.identity = identity
         self.published = False
+        self._shards = shards
         self._lock = threading.Lock()
-        self._found: dict[Key, tuple[int, Document | None]] = {}
+        self._found: dict[tuple[int, Key], tuple[int, Document | None]] = {}
 
     def apply(self, write: Write) -> Outcome:
         """Write, unless a higher version is there (`external_gte`)."""
+        routing = write.draft.routing if isinstance(write, Document) else write.routing
+        place = (self.shard(write.key, routing), write.key)
         with self._lock:
-            version, there = self._found.get(write.key, (-1, None))
+            version, there = self._found.get(place, (-1, None))
             if version > write.version:
                 return Stale(version)
             document = write if isinstance(write, Document) else None
-            self._found[write.key] = (write.version, document)
+            self._found[place] = (write.version, document)
             return Applied(created=there is None and document is not None)
+
+    def shard(self, key: Key, routing: str | None) -> int:
+        """Return where a document of this key and routing lives."""
+        return zlib.crc32((routing or document_id(key)).encode("utf-8", "surrogatepass")) % self._shards
 
     def restart(self) -> None:
         """Forget the versions of removed documents, as Elasticsearch does when a shard restarts."""
         with self._lock:
-            self._found = {key: found for key, found in self._found.items() if found[1] is not None}
+            self._found = {place: found for place, found in self._found.items() if found[1] is not None}
+
+    def hits(self) -> list[Document]:
+        """Return all documents that are there: of one key, there may be one in each shard."""
+        with self._lock:
+            return [document for _, document in self._found.values() if document is not None]
 
     def documents(self) -> dict[Key, dict[str, Any]]:
-        """Return what a search would find."""
-        with self._lock:
-            return {key: json.loads(d.draft.body) for key, (_, d) in self._found.items() if d is not None}
+        """Return what a search would find, where no key is there twice."""
+        return {document.key: json.loads(document.draft.body) for document in self.hits()}
 
     def vectors(self) -> dict[Key, Mapping[str, bytes]]:
         """Return the vectors of all documents."""
-        with self._lock:
-            return {key: d.vectors for key, (_, d) in self._found.items() if d is not None}
+        return {document.key: document.vectors for document in self.hits()}
 
     def version(self, key: Key) -> int | None:
         """Return the version of a document that is there."""
-        with self._lock:
-            version, document = self._found.get(key, (0, None))
-            return version if document is not None else None
+        return max((document.version for document in self.hits() if document.key == key), default=None)
 
 
 class MemorySink:
@@ -69,19 +82,21 @@ class MemorySink:
 class MemoryIndices:
     """Implements `Indices`."""
 
-    def __init__(self) -> None:
+    def __init__(self, shards: int = 1) -> None:
         self.indices: dict[str, MemoryIndex] = {}
         self.aliases: dict[str, str] = {}
         #: Raised by `publish` while it is set.
         self.publish_outage: SyncerError | None = None
         self.meta: dict[str, Mapping[str, object]] = {}
         self._created = 0
+        self._shards = shards
 
     def create(self, name: str, meta: Mapping[str, object]) -> None:
         if name not in self.indices:
             self.meta[name] = meta
             self._created += 1
-            self.indices[name] = MemoryIndex(IndexIdentity(f"uuid-{self._created}", {"0": f"h{self._created}"}))
+            identity = IndexIdentity(f"uuid-{self._created}", {"0": f"h{self._created}"})
+            self.indices[name] = MemoryIndex(identity, self._shards)
 
     def prove_alias(self, alias: str, pipeline: str) -> None:
         if alias in self.indices:

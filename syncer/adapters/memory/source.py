@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from syncer.core.change import Change, Draft, Hydration, Page
+from syncer.core.change import WHOLE_TABLE, Change, Draft, Hydration, Page
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
 from syncer.core.position import Position
@@ -26,6 +26,15 @@ class _Row:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Tombstone:
+    #: By the clock, not by the transaction.
+    at: datetime
+    number: int
+    key: Key
+    routing: str | None
+
+
 @dataclass(slots=True)
 class MemoryTransaction:
     """Writes that appear together; `stamp` is what `now()` says in it."""
@@ -34,22 +43,50 @@ class MemoryTransaction:
     name: str
     stamp: datetime
     _writes: dict[Key, _Row | None] = field(default_factory=dict)
+    _tombstones: list[_Tombstone] = field(default_factory=list)
 
     def put(self, key: Key, watermark: datetime | None = None, **values: Any) -> None:
         """Insert or replace a row, stamped by the transaction unless a watermark is given."""
+        before = self._row(key)
+        if before and self.table.routing_of(before.values) != self.table.routing_of(values):
+            self._note(key, before)
+            self._note(key)
         self._writes[key] = _Row(values, watermark or self.stamp, self.table.next_version())
+
+    def rename(self, key: Key, new_key: Key) -> None:
+        """Change a row's key, and nothing else."""
+        row = self._row(key)
+        assert row
+        self._note(key, row)
+        self._note(new_key)
+        self._writes |= {key: None, new_key: replace(row, version=self.table.next_version())}
 
     def delete(self, key: Key) -> None:
         """Delete a row; no trace of it remains in the table."""
+        if row := self._row(key):
+            self._note(key, row)
         self._writes[key] = None
+
+    def truncate(self) -> None:
+        """Delete all rows at once."""
+        self._note(WHOLE_TABLE)
+        self._writes |= dict.fromkeys([*self.table.documents(), *self._writes])
 
     def commit(self) -> None:
         """Let the writes appear."""
-        self.table.end(self, self._writes)
+        self.table.end(self, self._writes, self._tombstones)
 
     def rollback(self) -> None:
         """Forget the writes."""
-        self.table.end(self, {})
+        self.table.end(self, {}, [])
+
+    def _row(self, key: Key) -> _Row | None:
+        return self._writes[key] if key in self._writes else self.table.row(key)
+
+    def _note(self, key: Key, row: _Row | None = None) -> None:
+        if self.table.triggers:
+            routing = self.table.routing_of(row.values) if row else None
+            self._tombstones.append(_Tombstone(self.table.clock.now(), self.table.next_number(), key, routing))
 
 
 class MemoryTable:
@@ -60,8 +97,13 @@ class MemoryTable:
         self.clock = clock
         #: Whether observers may see when a transaction began.
         self.shows_start = True
+        #: Whether triggers note what is deleted.
+        self.triggers = False
+        #: The value that decides on a document's shard.
+        self.routing: str | None = None
         self.identity = SourceIdentity("memory", clock.now(), 1)
         self._rows: dict[Key, _Row] = {}
+        self._tombstones: list[_Tombstone] = []
         self._open: dict[str, MemoryTransaction] = {}
         self._numbers = itertools.count(1)
 
@@ -83,18 +125,45 @@ class MemoryTable:
         transaction.delete(key)
         transaction.commit()
 
-    def end(self, transaction: MemoryTransaction, writes: Mapping[Key, _Row | None]) -> None:
+    def rename(self, key: Key, new_key: Key) -> None:
+        """Change a row's key in a transaction of its own."""
+        transaction = self.begin()
+        transaction.rename(key, new_key)
+        transaction.commit()
+
+    def truncate(self) -> None:
+        """Delete all rows in a transaction of its own."""
+        transaction = self.begin()
+        transaction.truncate()
+        transaction.commit()
+
+    def end(
+        self, transaction: MemoryTransaction, writes: Mapping[Key, _Row | None], tombstones: Sequence[_Tombstone]
+    ) -> None:
         """Close a transaction, applying these writes."""
         del self._open[transaction.name]
+        self._tombstones += tombstones
         for key, row in writes.items():
             if row is None:
                 self._rows.pop(key, None)
             else:
                 self._rows[key] = row
 
+    def next_number(self) -> int:
+        """Return a number higher than all before."""
+        return next(self._numbers)
+
     def next_version(self) -> str:
         """Return a row version never used before."""
-        return str(next(self._numbers))
+        return str(self.next_number())
+
+    def row(self, key: Key) -> _Row | None:
+        """Return a row that is committed."""
+        return self._rows.get(key)
+
+    def routing_of(self, values: Mapping[str, Any]) -> str | None:
+        """Return what decides on the shard of a document with these values; empty: its id does."""
+        return None if self.routing is None else str(values.get(self.routing) or "")
 
     def open_since(self) -> dict[str, datetime | None]:
         """Return the open transactions, with their starts where visible."""
@@ -104,6 +173,16 @@ class MemoryTable:
         """Return a change for each row that has a watermark, in the order of a feed."""
         found = [Change(key, row.watermark, row.version) for key, row in self._rows.items() if row.watermark]
         return sorted(found, key=lambda change: (change.watermark, change.key))
+
+    def tombstones(self) -> list[Change]:
+        """Return a change for each tombstone, in the order of a feed."""
+        found = sorted(self._tombstones, key=lambda tombstone: (tombstone.at, tombstone.number))
+        return [Change(each.key, each.at, "", (str(each.number),), each.routing) for each in found]
+
+    def forget(self, tombstones: Sequence[Change]) -> None:
+        """Delete tombstones."""
+        numbers = {_number(change.row) for change in tombstones}
+        self._tombstones = [each for each in self._tombstones if each.number not in numbers]
 
     def documents(self) -> dict[Key, dict[str, Any]]:
         """Return what an index of this table must hold."""
@@ -151,8 +230,40 @@ class MemoryChangeFeed:
         return Page(changes, Position(changes[-1].watermark, changes[-1].key) if len(changes) == rows else None)
 
 
+class MemoryTombstones:
+    """Implements `ChangeFeed` and `Tombstones` on what triggers have noted of a table."""
+
+    def __init__(self, table: MemoryTable) -> None:
+        self._table = table
+
+    @property
+    def name(self) -> str:
+        return f"syncer.tombstones of {self._table.name}"
+
+    @property
+    def watermark_zone(self) -> str | None:
+        return None
+
+    def read(self, start: Position, until: datetime, rows: int) -> Page:
+        def in_reach(change: Change) -> bool:
+            if start.key is None or change.watermark != start.watermark:
+                return start.watermark <= change.watermark <= until
+            return _number(change.row) > _number(start.key)
+
+        changes = [change for change in self._noted() if in_reach(change)][:rows]
+        return Page(changes, Position(changes[-1].watermark, changes[-1].row) if len(changes) == rows else None)
+
+    def prune(self, before: datetime, rows: int) -> int:
+        pruned = [change for change in self._noted() if change.watermark < before][:rows]
+        self._table.forget(pruned)
+        return len(pruned)
+
+    def _noted(self) -> Sequence[Change]:
+        return self._table.tombstones() if self._table.triggers else ()
+
+
 class MemoryKeyFeed:
-    """Implements `KeyFeed` on the keys of a table, or on given ones."""
+    """Implements `TableKeys` on the keys of a table, or on given ones."""
 
     def __init__(self, table: MemoryTable, keys: Sequence[Key] | None = None) -> None:
         self._table = table
@@ -164,13 +275,12 @@ class MemoryKeyFeed:
             :rows
         ]
 
-    def divide(self, rows: int) -> Sequence[KeyRange]:
-        ranges: list[KeyRange] = []
-        after: Key | None = None
+    def divide(self, rows: int) -> Iterator[KeyRange]:
+        count, after = 0, None
         while len(keys := self.read(after, None, rows)) == rows:
-            ranges.append(KeyRange(len(ranges), after, keys[-1], rows))
-            after = keys[-1]
-        return [*ranges, KeyRange(len(ranges), after, None, len(keys))]
+            yield KeyRange(count, after, keys[-1], rows)
+            count, after = count + 1, keys[-1]
+        yield KeyRange(count, after, None, len(keys))
 
 
 class MemoryDocuments:
@@ -181,11 +291,19 @@ class MemoryDocuments:
 
     def hydrate(self, keys: Sequence[Key]) -> Hydration:
         documents = self._table.documents()
-        return Hydration([_draft(key, documents[key]) for key in keys if key in documents], {})
+        return Hydration(
+            [_draft(key, documents[key], self._table.routing_of(documents[key])) for key in keys if key in documents],
+            {},
+        )
 
 
-def _draft(key: Key, values: Mapping[str, Any]) -> Draft:
+def _number(row: Key | None) -> int:
+    assert row
+    return int(row[0])
+
+
+def _draft(key: Key, values: Mapping[str, Any], routing: str | None) -> Draft:
     body = json.dumps(values, separators=(",", ":"))
     digest = hashlib.sha256(body.encode()).digest()
     texts = {"embedding": str(values["text"])} if "text" in values else {}
-    return Draft(key, body, int.from_bytes(digest[:8], "big", signed=True), texts)
+    return Draft(key, body, int.from_bytes(digest[:8], "big", signed=True), texts, routing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from syncer.core.error import ConfigurationError, IndexMissing, LeaseHeld, LeaseLost
 from syncer.core.index import IndexIdentity, IndexRecord, Phase
@@ -33,6 +34,9 @@ class _Entry:
         for key, version in settlement.settled.items():
             if key in self.dead_letters and self.dead_letters[key].version < version:
                 del self.dead_letters[key]
+        if settlement.reconcile is not None:
+            reconcile = max(self.record.reconcile or settlement.reconcile, settlement.reconcile)
+            self.record = replace(self.record, reconcile=reconcile)
         return len(self.dead_letters)
 
 
@@ -43,6 +47,9 @@ class MemoryStateStore:
         self._lock = threading.RLock()
         self._number = 0
         self._entries: dict[str, _Entry] = {}
+        self._pauses: dict[str, datetime] = {}
+        #: By pipeline, what was said last.
+        self._asking: dict[str, int] = {}
 
     def draw(self) -> int:
         with self._lock:
@@ -89,6 +96,7 @@ class MemoryStateStore:
 
     def record(self, index: str, settlement: Settlement) -> int:
         assert not settlement.checkpoints
+        assert settlement.reconcile is None
         with self._lock:
             if index not in self._entries:
                 raise IndexMissing(f"the state knows no index {index}")
@@ -100,34 +108,125 @@ class MemoryStateStore:
                 entry = self._entries[index]
                 entry.record = replace(entry.record, verify_needed=reason)
 
+    def verified(self, record: IndexRecord, at: datetime) -> None:
+        with self._lock:
+            if record.name in self._entries:
+                entry = self._entries[record.name]
+                known = entry.record
+                entry.record = replace(
+                    known,
+                    verify_needed=None if known.verify_needed == record.verify_needed else known.verify_needed,
+                    reconcile=None if known.reconcile == record.reconcile else known.reconcile,
+                    verified_at=max(known.verified_at or at, at),
+                )
+
+    def reconciled(self, record: IndexRecord) -> None:
+        with self._lock:
+            if record.name in self._entries and self._entries[record.name].record.reconcile == record.reconcile:
+                entry = self._entries[record.name]
+                entry.record = replace(entry.record, reconcile=None)
+
+    def least_checkpoint(self, feed: str) -> datetime | None:
+        with self._lock:
+            known = [entry.checkpoints[feed] for entry in self._entries.values() if feed in entry.checkpoints]
+        return min((checkpoint.position.watermark for checkpoint in known), default=None)
+
+    def passing_letters(self, index: str, at: datetime, limit: int) -> Sequence[Key]:
+        with self._lock:
+            letters = self._entries[index].dead_letters.values() if index in self._entries else ()
+            due = sorted((due_at, letter.key) for letter in letters if (due_at := letter.retry_at) and due_at <= at)
+        return [key for _, key in due[:limit]]
+
+    def paused(self, pipeline: str) -> datetime | None:
+        with self._lock:
+            return self._pauses.get(pipeline)
+
+    def pause(self, pipeline: str, at: datetime) -> datetime:
+        with self._lock:
+            return self._pauses.setdefault(pipeline, at)
+
+    def resume(self, pipeline: str) -> bool:
+        with self._lock:
+            return self._pauses.pop(pipeline, None) is not None
+
+    def ask(self, pipeline: str, leases: int | None) -> None:
+        with self._lock:
+            self._asking.pop(pipeline, None)
+            if leases is not None:
+                self._asking[pipeline] = leases
+
+    def asking(self, pipeline: str) -> int | None:
+        with self._lock:
+            return self._asking.get(pipeline)
+
     def indices(self) -> Sequence[IndexRecord]:
         """Return all records."""
         with self._lock:
             return [entry.record for entry in self._entries.values()]
 
-    def dead_letters(self, index: str, limit: int = 100, offset: int = 0) -> Sequence[DeadLetter]:
-        """Return open dead letters, the one open longest first."""
+    def dead_letters(
+        self,
+        index: str,
+        limit: int = 100,
+        *,
+        after: DeadLetter | None = None,
+        kind: str | None = None,
+        keys: Sequence[Key] | None = None,
+    ) -> Sequence[DeadLetter]:
+        """Return up to so many open dead letters, the one open longest first, from the one behind `after`.
+
+        kind, keys: only those of this kind, and of these keys.
+        """
         with self._lock:
-            letters = self._entries[index].dead_letters.values() if index in self._entries else ()
-            return list(letters)[offset : offset + limit]
+            chosen = sorted(self._chosen(index, kind, keys), key=_place)
+        return [letter for letter in chosen if after is None or _place(letter) > _place(after)][:limit]
+
+    def discard(self, index: str, *, kind: str | None = None, keys: Sequence[Key] | None = None) -> int:
+        """Forget dead letters, those of this kind and of these keys; return how many."""
+        with self._lock:
+            chosen = self._chosen(index, kind, keys)
+            for letter in chosen:
+                del self._entries[index].dead_letters[letter.key]
+            return len(chosen)
+
+    def _chosen(self, index: str, kind: str | None, keys: Sequence[Key] | None) -> Sequence[DeadLetter]:
+        letters = self._entries[index].dead_letters if index in self._entries else {}
+        return [
+            letter
+            for letter in letters.values()
+            if (kind is None or letter.kind == kind) and (keys is None or letter.key in keys)
+        ]
 
     def overview(self, index: str) -> Overview:
         """Return what else is known of an index; nothing, of an unknown one."""
         with self._lock:
             if index not in self._entries:
-                return Overview({}, 0, None)
+                return Overview({}, 0, 0, None)
             entry = self._entries[index]
-            return Overview(dict(entry.checkpoints), len(entry.dead_letters), "memory" if entry.lease else None)
+            passing = sum(letter.passing for letter in entry.dead_letters.values())
+            holder = "memory" if entry.lease else None
+            return Overview(dict(entry.checkpoints), len(entry.dead_letters), passing, holder)
 
     def expire(self, index: str) -> None:
         """Take from their holders the lease and the backfill of an index, as when their sessions have ended."""
         with self._lock:
             self._entries[index].lease = self._entries[index].backfill = None
 
+    def fail_over(self, lost: int) -> None:
+        """Come back as an older copy: so many numbers are drawn a second time, and all sessions have ended."""
+        with self._lock:
+            self._number = max(0, self._number - lost)
+            for index in self._entries:
+                self.expire(index)
+
     def _entry(self, index: str) -> _Entry:
         if index not in self._entries:
             raise LeaseLost(f"the state of index {index} was deleted by somebody else")
         return self._entries[index]
+
+
+def _place(letter: DeadLetter) -> tuple[datetime, Key]:
+    return letter.since, letter.key
 
 
 class MemoryLease:
@@ -178,6 +277,10 @@ class MemoryLease:
                 source=source or known.source,
                 verify_needed=known.verify_needed if verify_needed is None else verify_needed,
             )
+
+    def prove(self) -> None:
+        with self._store._lock:
+            self._held()
 
     def release(self) -> None:
         with self._store._lock:

@@ -67,6 +67,20 @@ class AdvisoryLock:
             parts.append(f"since {found.backend_start:%Y-%m-%d %H:%M:%S} UTC")
         return ", ".join(parts)
 
+    def end_idle_holder(self, connection: Connection, seconds: float) -> bool:
+        """End the session that has it, if it is one of syncer and has been idle for longer, by the server's clock.
+
+        One that waits for its commit is not idle; nor is one whose state this role may not see. The session is told to
+        end, and may take a moment.
+        """
+        ended = text(
+            "SELECT pg_terminate_backend(l.pid) "
+            "FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+            f"WHERE {_OF_THIS_LOCK} AND a.application_name LIKE 'syncer %' AND a.state LIKE 'idle%' "
+            "AND a.state_change < clock_timestamp() - make_interval(secs => CAST(:seconds AS float8))"
+        )
+        return bool(connection.scalar(ended, {**self._halves, "seconds": seconds}))
+
     @property
     def _halves(self) -> dict[str, Any]:
         # pg_locks shows the number as two unsigned halves.

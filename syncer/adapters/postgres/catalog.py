@@ -83,6 +83,7 @@ def read_table(
     watermark_zone: str | None,
     soft_delete: str | None,
     where: str | None,
+    routing: str | None,
     setting: str,
 ) -> Table:
     """Return the table called `name`, as `schema.table` or by the search_path; no `key`: its primary key.
@@ -102,11 +103,14 @@ def read_table(
             watermark_zone=watermark_zone,
             soft_delete=soft_delete,
             where=where,
+            routing=routing,
         )
         for column in table.key:
             _existing(table, column, f"{setting}.key")
         _check_watermark(table, setting)
         _check_soft_delete(table, f"{setting}.soft_delete")
+        if routing is not None:
+            _existing(table, routing, f"{setting}.routing")
         if where is not None:
             check_stable(connection, table, where, f"{setting}.where")
     return table

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
-from syncer.adapters.postgres.session import STATE_SETTINGS, Session
+from syncer.adapters.postgres.session import STATE_SETTINGS, Session, sqlstate
 from syncer.core.error import ConfigurationError, LeaseHeld, LeaseLost, StateUnavailable, SyncerError
 
 #: The server notices in seconds that the holder's machine is gone, not in the two hours of the kernel's default.
@@ -21,13 +22,23 @@ HELD_SETTINGS = {
     "tcp_user_timeout": "10000",
 }
 
+#: How often the holder uses its session, if for nothing else.
+BEAT_SECONDS = 2.0
+#: A session that was idle for so long belongs to a process that is frozen, or to a machine that vanished behind a
+#: proxy: the kernel or the proxy answers keepalives for them. Four beats, so that a busy machine is not taken for one.
+FROZEN_SECONDS = 8.0
+#: How long a session may take to end that was told to.
+_END_SECONDS = 2.0
+_ASK_SECONDS = 0.05
+
 Lend = Callable[[], AbstractContextManager[Connection]]
 
 
 class HeldSession:
     """Holds an advisory lock for as long as its connection lasts, and never connects again. Safe for several threads.
 
-    All that only the holder may do is done on this session: with the lock, the means to do it are gone.
+    All that only the holder may do is done on this session: with the lock, the means to do it are gone. A thread keeps
+    the session from being idle, by which others tell that this process lives; it finds out early that it was lost.
     """
 
     def __init__(self, session: Session, lock: AdvisoryLock, what: str) -> None:
@@ -36,15 +47,18 @@ class HeldSession:
         self._lock = lock
         self._what = what
         self._guard = threading.RLock()
+        self._released = threading.Event()
+        self._ended = "its session has ended"
 
     def take(self, another: Lend) -> None:
-        """Connect and take the lock. `another` opens a transaction on another session.
+        """Connect and take the lock, also from a process that is frozen. `another` opens a transaction on another
+        session.
 
         Raises LeaseHeld with the holder, StateUnavailable, and ConfigurationError behind a transaction-pooling proxy.
         """
         try:
             with self._session.use() as connection:
-                if not self._lock.try_for_session(connection):
+                if not self._lock.try_for_session(connection) and not self._take_over(connection):
                     holder = self._lock.holder(connection) or "a session that has just ended"
                     raise LeaseHeld(
                         f"{self._what} is held by another process ({holder})",
@@ -62,6 +76,7 @@ class HeldSession:
         except BaseException:
             self._session.close()
             raise
+        threading.Thread(target=self._beat, name=f"beat of {self._what}", daemon=True).start()
 
     def use(self) -> AbstractContextManager[Connection]:
         """Lend the connection. Raises LeaseLost where it is gone."""
@@ -73,18 +88,61 @@ class HeldSession:
 
     def release(self) -> None:
         """Give the lock back and disconnect. Never raises."""
+        self._released.set()
         with self._guard:
             with suppress(SyncerError), self.use() as connection:
                 self._lock.give_back(connection)
+            self._session.close()
+
+    def _take_over(self, connection: Connection) -> bool:
+        """Take the lock from a holder that is frozen; False where it is not, or others were faster."""
+        try:
+            if not self._lock.end_idle_holder(connection, FROZEN_SECONDS):
+                return False
+        except DBAPIError as error:
+            if sqlstate(error) != "42501":
+                raise
+            raise LeaseHeld(
+                f"{self._what} is held by a process that is frozen ({self._lock.holder(connection)}), "
+                "and this role may not end its session",
+                hint="kill that process; or, as a role that may, SELECT pg_terminate_backend(pid) in the state "
+                "database; or let all of them log in as one role",
+            ) from error
+        for _ in range(round(_END_SECONDS / _ASK_SECONDS)):
+            if self._lock.try_for_session(connection):
+                return True
+            self._released.wait(_ASK_SECONDS)
+        return False
+
+    def _beat(self) -> None:
+        while not self._released.wait(BEAT_SECONDS):
+            # Whoever uses the session touches it.
+            if not self._guard.acquire(blocking=False):
+                continue
+            try:
+                self._prove()
+            except SyncerError:
+                if not self._session.connected:
+                    return
+            finally:
+                self._guard.release()
+
+    def _prove(self) -> None:
+        """See that the lock is still this session's: a proxy may have been put in between."""
+        with self.use() as connection:
+            mine = self._lock.is_mine(connection)
+        if not mine:
+            self._ended = "its session no longer has the lock"
             self._session.close()
 
     @contextmanager
     def _lend(self, lend: Lend) -> Iterator[Connection]:
         with self._guard:
             if not self._session.connected:
-                raise LeaseLost(f"{self._what} was lost: its session has ended")
+                raise LeaseLost(f"{self._what} was lost: {self._ended}")
             try:
                 with lend() as connection:
                     yield connection
             except StateUnavailable as error:
+                self._ended = error.message
                 raise LeaseLost(f"{self._what} was lost: {error.message}") from error

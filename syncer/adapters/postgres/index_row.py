@@ -52,4 +52,6 @@ def from_row(row: Row[Any]) -> IndexRecord:
             source["system_identifier"], datetime.fromisoformat(source["started_at"]), source["timeline"]
         ),
         row.verify_needed,
+        row.verified_at,
+        row.reconcile,
     )

@@ -15,6 +15,11 @@ _ROLE = text("""
 SELECT current_user AS name, current_database() AS database,
        pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS reads_all_stats,
        has_database_privilege(current_database(), 'CREATE') AS creates_schemas,
+       current_setting('track_activities')::boolean AND NOT EXISTS (
+         SELECT FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS setting
+           JOIN pg_database AS d ON d.datname = current_database() AND s.setdatabase IN (0, d.oid)
+          WHERE setting LIKE 'track_activities=%' AND NOT split_part(setting, '=', 2)::boolean
+       ) AS tracks_activities,
        pg_is_in_recovery() AS standby, current_setting('server_version_num')::int / 10000 AS major
 """)
 
@@ -60,6 +65,8 @@ class Role:
     database: str
     #: May see when the transactions of others began.
     reads_all_stats: bool
+    #: The server knows when transactions began, whoever's they are.
+    tracks_activities: bool
     #: May create a schema in this database.
     creates_schemas: bool
     standby: bool
@@ -90,7 +97,15 @@ def role(session: Session) -> Role:
     """Return who this session is."""
     with session.use() as connection:
         row = connection.execute(_ROLE).one()
-    return Role(row.name, row.database, row.reads_all_stats, row.creates_schemas, row.standby, row.major)
+    return Role(
+        row.name,
+        row.database,
+        row.reads_all_stats,
+        row.tracks_activities,
+        row.creates_schemas,
+        row.standby,
+        row.major,
+    )
 
 
 def shares_backends(first: Session, second: Session) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -36,7 +36,7 @@ from syncer.core.table import Table
 
 
 class PostgresKeyFeed:
-    """Implements `KeyFeed` on a table, or on its rows that meet `where`, or whose watermark is not below `since`."""
+    """Implements `TableKeys` on a table, or on its rows that meet `where`, or whose watermark is not below `since`."""
 
     def __init__(
         self,
@@ -63,21 +63,20 @@ class PostgresKeyFeed:
             found = connection.execute(statement, self._values(after, through)).all()
         return [key_of(row, self._table) for row in found]
 
-    def divide(self, rows: int) -> Sequence[KeyRange]:
-        """Return adjoining ranges of about so many rows that cover every key there is and will be, in order.
+    def divide(self, rows: int) -> Iterator[KeyRange]:
+        """Yield adjoining ranges of about so many rows that cover every key there is and will be, in order.
 
         Steps through the key's index. Rejected: one statement with row_number(), whose snapshot would hold back the
         vacuum of a large table for as long as it takes.
         """
-        ranges: list[KeyRange] = []
-        after: Key | None = None
+        count, after = 0, None
         with self._session.use() as connection:
             while through := self._step(connection, after, rows):
-                ranges.append(KeyRange(len(ranges), after, through, rows))
-                after = through
+                yield KeyRange(count, after, through, rows)
+                count, after = count + 1, through
             rest = select(func.count()).select_from(self._keys(after, None).limit(number(rows)).subquery("keys"))
             left = connection.execute(rest, self._values(after, None)).scalar_one()
-        return [*ranges, KeyRange(len(ranges), after, None, left)]
+            yield KeyRange(count, after, None, left)
 
     def _step(self, connection: Connection, after: Key | None, rows: int) -> Key | None:
         """Return the key that is so many rows above `after`."""
@@ -138,10 +137,6 @@ class PostgresKeyList:
         start = 0 if after is None else self._places[after] + 1
         end = len(self._places) if through is None else self._places[through] + 1
         return list(self._places)[start : min(end, start + rows)]
-
-    def divide(self, rows: int) -> Sequence[KeyRange]:  # noqa: ARG002  # the port has it
-        """Return one range: what a person lists is short."""
-        return [KeyRange(0, None, None, len(self._places))]
 
     @cached_property
     def _places(self) -> dict[Key, int]:

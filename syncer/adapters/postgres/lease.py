@@ -81,6 +81,12 @@ class PostgresLease:
             if changed:
                 connection.execute(update(indices).where(indices.c.name == self._index).values(changed))
 
+    def prove(self) -> None:
+        indices = self._tables.indices
+        with self._held.use() as connection:
+            if connection.scalar(select(indices.c.epoch).where(indices.c.name == self._index)) != self.epoch:
+                raise self._lost()
+
     def release(self) -> None:
         self._held.release()
 

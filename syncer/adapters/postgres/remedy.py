@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncer.adapters.postgres.tables import qualified
+from syncer.adapters.postgres.tables import TOMBSTONES, qualified
 from syncer.core.table import Table
 
 
@@ -24,6 +24,22 @@ def grant_stats(role: str) -> str:
 def grant_create(database: str, role: str) -> str:
     """Let the role create the state schema."""
     return f"GRANT CREATE ON DATABASE {_quoted(database)} TO {_quoted(role)};"
+
+
+def grant_tombstones(schema: str, role: str, *, create: bool = False) -> str:
+    """Let the role read and prune the tombstones; create: and create tables beside them."""
+    return (
+        f"GRANT USAGE{', CREATE' if create else ''} ON SCHEMA {_quoted(schema)} TO {_quoted(role)};\n"
+        f"GRANT SELECT, DELETE ON {qualified(schema, TOMBSTONES)} TO {_quoted(role)};"
+    )
+
+
+def grant_noting(schema: str, role: str) -> str:
+    """Let the role, to whom a table belongs, install triggers that fill the tombstones which are there."""
+    return (
+        f"GRANT USAGE, CREATE ON SCHEMA {_quoted(schema)} TO {_quoted(role)};\n"
+        f"GRANT INSERT ON {qualified(schema, TOMBSTONES)} TO {_quoted(role)};"
+    )
 
 
 def bypass_policies(role: str) -> str:

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, LargeBinary, Row, any_, case, delete, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Interval,
+    LargeBinary,
+    Row,
+    any_,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from syncer.adapters.postgres.tables import Tables
 from syncer.core.key import Key
 from syncer.core.position import BEGINNING, Position
+from syncer.core.retry import FIRST_REDELIVERY_SECONDS, LONGEST_REDELIVERY_SECONDS
 from syncer.core.settlement import Checkpoint, DeadLetter, Settlement
 
 #: Elasticsearch quotes the value that it refused.
@@ -50,16 +66,54 @@ class SettlementStore:
             for row in connection.execute(select(table).where(table.c.index == index))
         }
 
-    def dead_letters(self, connection: Connection, index: str, limit: int, offset: int) -> Sequence[DeadLetter]:
-        """Return open dead letters, the one open longest first."""
+    def dead_letters(
+        self,
+        connection: Connection,
+        index: str,
+        limit: int,
+        after: DeadLetter | None,
+        kind: str | None,
+        keys: Sequence[Key] | None,
+    ) -> Sequence[DeadLetter]:
+        """Return open dead letters of a kind or of some keys, the one open longest first."""
         table = self._tables.dead_letters
-        rows = select(table).where(table.c.index == index).order_by(table.c.first_at, table.c.digest)
-        return [_letter(row) for row in connection.execute(rows.limit(limit).offset(offset))]
+        order = (table.c.first_at, table.c.digest)
+        rows = select(table).where(*self._chosen(index, kind, keys)).order_by(*order).limit(limit)
+        if after is not None:
+            rows = rows.where(tuple_(*order) > tuple_(literal(after.since), literal(_digest(after.key))))
+        return [_letter(row) for row in connection.execute(rows)]
+
+    def discard(self, connection: Connection, index: str, kind: str | None, keys: Sequence[Key] | None) -> int:
+        """Delete dead letters of a kind or of some keys; return how many. The caller has locked the index."""
+        table = self._tables.dead_letters
+        return connection.execute(delete(table).where(*self._chosen(index, kind, keys))).rowcount
+
+    def _chosen(self, index: str, kind: str | None, keys: Sequence[Key] | None) -> Sequence[ColumnElement[bool]]:
+        table = self._tables.dead_letters
+        conditions = [table.c.index == index]
+        if kind is not None:
+            conditions.append(table.c.kind == kind)
+        if keys is not None:
+            conditions.append(table.c.digest == any_(_digests(keys)))
+        return conditions
+
+    def passing(self, connection: Connection, index: str, at: datetime, limit: int) -> Sequence[Key]:
+        """Return keys of dead letters whose next delivery is due, the one due longest first."""
+        table = self._tables.dead_letters
+        due = select(table.c.key).where(table.c.index == index, table.c.retry_at <= at)
+        rows = connection.scalars(due.order_by(table.c.retry_at, table.c.digest).limit(limit))
+        return [tuple(key) for key in rows]
 
     def count(self, connection: Connection, index: str) -> int:
         """Return how many dead letters are open."""
+        return self.counts(connection, index)[0]
+
+    def counts(self, connection: Connection, index: str) -> tuple[int, int]:
+        """Return how many dead letters are open, and how many of them are delivered again by themselves."""
         table = self._tables.dead_letters
-        return int(connection.scalar(select(func.count()).select_from(table).where(table.c.index == index)) or 0)
+        counts = select(func.count(), func.count(table.c.retry_at)).where(table.c.index == index)
+        letters, passing = connection.execute(counts).one()
+        return letters, passing
 
     def changes(self, connection: Connection, index: str, settlement: Settlement) -> bool:
         """Tell whether a settlement opens or closes dead letters."""
@@ -68,14 +122,16 @@ class SettlementStore:
     def settle(self, connection: Connection, index: str, settlement: Settlement) -> int:
         """Store a settlement; return the open dead letters. The caller has locked the index in this transaction."""
         self._set_checkpoints(connection, index, settlement.checkpoints)
+        if settlement.reconcile is not None:
+            indices = self._tables.indices
+            reconcile = func.greatest(indices.c.reconcile, settlement.reconcile)
+            connection.execute(update(indices).where(indices.c.name == index).values(reconcile=reconcile))
         opened = _by_key(settlement.dead_letters)
         self._add(connection, index, list(opened.values()))
         open_now = self._open(connection, index)
         closed = _closed(open_now, settlement)
         if closed:
-            table = self._tables.dead_letters
-            digests = literal([_digest(key) for key in closed], ARRAY(LargeBinary))
-            connection.execute(delete(table).where(table.c.index == index, table.c.digest == any_(digests)))
+            self.discard(connection, index, None, closed)
         return len(open_now) - len(closed)
 
     def _open(self, connection: Connection, index: str) -> Mapping[Key, int]:
@@ -113,6 +169,8 @@ class SettlementStore:
         statement = insert(table)
         new = statement.excluded
         newer = new.version >= table.c.version
+        attempts = table.c.attempts + new.attempts
+        passing = case((newer, new.retry_at), else_=table.c.retry_at).is_not(None)
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["index", "digest"],
@@ -120,8 +178,9 @@ class SettlementStore:
                     "version": func.greatest(table.c.version, new.version),
                     "kind": case((newer, new.kind), else_=table.c.kind),
                     "reason": case((newer, new.reason), else_=table.c.reason),
-                    "attempts": table.c.attempts + new.attempts,
+                    "attempts": attempts,
                     "last_at": new.last_at,
+                    "retry_at": case((passing, new.last_at + _redelivery(attempts))),
                 },
             ),
             [
@@ -133,8 +192,9 @@ class SettlementStore:
                     "kind": _storable(letter.kind),
                     "reason": _storable(letter.reason),
                     "attempts": letter.attempts,
-                    "first_at": letter.at,
+                    "first_at": letter.since,
                     "last_at": letter.at,
+                    "retry_at": letter.retry_at,
                 }
                 for letter in letters
             ],
@@ -154,12 +214,31 @@ def _closed(open_now: Mapping[Key, int], settlement: Settlement) -> Sequence[Key
 
 
 def _letter(row: Row[Any]) -> DeadLetter:
-    return DeadLetter(tuple(row.key), row.version, row.kind, row.reason, row.last_at, row.attempts)
+    return DeadLetter(
+        tuple(row.key),
+        row.version,
+        row.kind,
+        row.reason,
+        row.last_at,
+        row.attempts,
+        passing=row.retry_at is not None,
+        first_at=row.first_at if row.attempts > 1 else None,
+    )
+
+
+def _redelivery(attempts: ColumnElement[int]) -> ColumnElement[timedelta]:
+    """Return `core.retry.redelivery_seconds` as an interval: the attempts add up in the statement."""
+    seconds = FIRST_REDELIVERY_SECONDS * func.power(2, func.least(attempts - 1, 16))
+    return func.make_interval(0, 0, 0, 0, 0, 0, func.least(LONGEST_REDELIVERY_SECONDS, seconds), type_=Interval)
 
 
 def _digest(key: Key) -> bytes:
     # Stands for the key in the primary key: a B-tree refuses entries above 2.7 kB.
     return hashlib.sha256("\0".join(key).encode()).digest()
+
+
+def _digests(keys: Sequence[Key]) -> ColumnElement[Sequence[bytes]]:
+    return literal([_digest(key) for key in keys], ARRAY(LargeBinary))
 
 
 def _storable(message: str) -> str:

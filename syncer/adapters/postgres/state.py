@@ -5,22 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
 from syncer.adapters.postgres.backfill_progress import PostgresBackfillProgress
-from syncer.adapters.postgres.held_session import HELD_SETTINGS, HeldSession
+from syncer.adapters.postgres.held_session import FROZEN_SECONDS, HELD_SETTINGS, HeldSession
 from syncer.adapters.postgres.index_row import from_row, to_row
 from syncer.adapters.postgres.lease import PostgresLease
 from syncer.adapters.postgres.session import STATE_SETTINGS, Session
 from syncer.adapters.postgres.settlement_store import SettlementStore
 from syncer.adapters.postgres.tables import Tables
 from syncer.adapters.postgres.version_sequence import VersionSequence
+from syncer.adapters.postgres.waiting_list import WaitingList
 from syncer.core.error import ConfigurationError, IndexMissing, StateUnavailable
 from syncer.core.index import IndexRecord
+from syncer.core.key import Key
 from syncer.core.overview import Overview
+from syncer.core.position import BEGINNING
 from syncer.core.settlement import DeadLetter, Settlement
 
 
@@ -99,6 +103,7 @@ class PostgresStateStore:
 
     def record(self, index: str, settlement: Settlement) -> int:
         assert not settlement.checkpoints
+        assert settlement.reconcile is None
         with self._transaction() as connection:
             if not self._settlements.changes(connection, index, settlement):
                 return self._settlements.count(connection, index)
@@ -111,6 +116,63 @@ class PostgresStateStore:
         with self._use() as connection:
             connection.execute(update(indices).where(indices.c.name == index).values(verify_needed=reason))
 
+    def verified(self, record: IndexRecord, at: datetime) -> None:
+        indices = self._tables.indices
+        asked = {
+            column: case((column.is_distinct_from(known), column))
+            for column, known in (
+                (indices.c.verify_needed, record.verify_needed),
+                (indices.c.reconcile, record.reconcile),
+            )
+        }
+        values = {**asked, indices.c.verified_at: func.greatest(indices.c.verified_at, at)}
+        with self._use() as connection:
+            connection.execute(update(indices).where(indices.c.name == record.name).values(values))
+
+    def reconciled(self, record: IndexRecord) -> None:
+        indices = self._tables.indices
+        asked = (indices.c.name == record.name) & (indices.c.reconcile == record.reconcile)
+        with self._use() as connection:
+            connection.execute(update(indices).where(asked).values(reconcile=None))
+
+    def least_checkpoint(self, feed: str) -> datetime | None:
+        checkpoints = self._tables.checkpoints
+        with self._use() as connection:
+            found = connection.scalars(select(checkpoints.c.watermark).where(checkpoints.c.feed == feed)).all()
+        return min((watermark or BEGINNING for watermark in found), default=None)
+
+    def passing_letters(self, index: str, at: datetime, limit: int) -> Sequence[Key]:
+        with self._use() as connection:
+            return self._settlements.passing(connection, index, at, limit)
+
+    def paused(self, pipeline: str) -> datetime | None:
+        pauses = self._tables.pauses
+        with self._use() as connection:
+            return connection.scalar(select(pauses.c.since).where(pauses.c.pipeline == pipeline))
+
+    def pause(self, pipeline: str, at: datetime) -> datetime:
+        pauses = self._tables.pauses
+        new = insert(pauses).values(pipeline=pipeline, since=at)
+        # DO NOTHING would return no row where one is there.
+        known = new.on_conflict_do_update(index_elements=["pipeline"], set_={"since": pauses.c.since})
+        with self._use() as connection:
+            since: datetime = connection.execute(known.returning(pauses.c.since)).scalar_one()
+        return since
+
+    def resume(self, pipeline: str) -> bool:
+        pauses = self._tables.pauses
+        ended = delete(pauses).where(pauses.c.pipeline == pipeline).returning(pauses.c.pipeline)
+        with self._use() as connection:
+            return connection.scalar(ended) is not None
+
+    def ask(self, pipeline: str, leases: int | None) -> None:
+        with self._use() as connection:
+            WaitingList.of(self._schema, pipeline).enter(connection, leases)
+
+    def asking(self, pipeline: str) -> int | None:
+        with self._use() as connection:
+            return WaitingList.of(self._schema, pipeline).fewest(connection, FROZEN_SECONDS)
+
     def indices(self) -> Sequence[IndexRecord]:
         """Return all records, the oldest first."""
         indices = self._tables.indices
@@ -118,17 +180,34 @@ class PostgresStateStore:
             rows = connection.execute(select(indices).order_by(indices.c.created_at, indices.c.name))
             return [from_row(row) for row in rows]
 
-    def dead_letters(self, index: str, limit: int = 100, offset: int = 0) -> Sequence[DeadLetter]:
-        """Return open dead letters, the one open longest first."""
+    def dead_letters(
+        self,
+        index: str,
+        limit: int = 100,
+        *,
+        after: DeadLetter | None = None,
+        kind: str | None = None,
+        keys: Sequence[Key] | None = None,
+    ) -> Sequence[DeadLetter]:
+        """Return up to so many open dead letters, the one open longest first, from the one behind `after`.
+
+        kind, keys: only those of this kind, and of these keys.
+        """
         with self._use() as connection:
-            return self._settlements.dead_letters(connection, index, limit, offset)
+            return self._settlements.dead_letters(connection, index, limit, after, kind, keys)
+
+    def discard(self, index: str, *, kind: str | None = None, keys: Sequence[Key] | None = None) -> int:
+        """Forget dead letters, those of this kind and of these keys; return how many."""
+        with self._transaction() as connection:
+            self._settlements.lock(connection, index)
+            return self._settlements.discard(connection, index, kind, keys)
 
     def overview(self, index: str) -> Overview:
         """Return what else is known of an index; nothing, of an unknown one."""
         with self._use() as connection:
             return Overview(
                 self._settlements.checkpoints(connection, index),
-                self._settlements.count(connection, index),
+                *self._settlements.counts(connection, index),
                 self._lock_on(index, "lease").holder(connection),
             )
 

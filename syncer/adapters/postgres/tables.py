@@ -17,13 +17,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+#: In the source database, in a schema of the same name: made with the triggers that fill it, not by `migrations`.
+TOMBSTONES = "tombstones"
+
 _TIME = DateTime(timezone=True)
 _KEY = ARRAY(Text)
 
 
-def qualified(schema: str, name: str) -> str:
-    """Return a name as SQL writes it, with its schema, both quoted."""
-    return ".".join('"{}"'.format(part.replace('"', '""')) for part in (schema, name))
+def qualified(*names: str) -> str:
+    """Return a name as SQL writes it, each part quoted: with its schema before it, or alone."""
+    return ".".join('"{}"'.format(part.replace('"', '""')) for part in names)
 
 
 class Tables:
@@ -44,6 +47,8 @@ class Tables:
             Column("identity", JSONB(none_as_null=True)),
             Column("source", JSONB(none_as_null=True)),
             Column("verify_needed", Text),
+            Column("verified_at", _TIME),
+            Column("reconcile", _TIME),
             Column("created_at", _TIME, nullable=False),
         )
         Index("indices_followed", self.indices.c.pipeline, unique=True, postgresql_where=self.indices.c.followed)
@@ -70,6 +75,7 @@ class Tables:
             Column("attempts", Integer, nullable=False),
             Column("first_at", _TIME, nullable=False),
             Column("last_at", _TIME, nullable=False),
+            Column("retry_at", _TIME),
         )
         self.backfill_ranges = Table(
             "backfill_ranges",
@@ -83,6 +89,12 @@ class Tables:
             Column("in_flight", JSONB, nullable=False),
             Column("settled_rows", BigInteger, nullable=False),
             Column("done", Boolean, nullable=False),
+        )
+        self.pauses = Table(
+            "pauses",
+            self.metadata,
+            Column("pipeline", Text, primary_key=True),
+            Column("since", _TIME, nullable=False),
         )
         self.embeddings = Table(
             "embeddings",

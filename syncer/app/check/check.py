@@ -9,6 +9,7 @@ from syncer.app.check.finding import Finding, Severity, found_by
 from syncer.app.check.index import check_index, check_mapping
 from syncer.app.check.server import check_elasticsearch, check_model, check_source, check_state
 from syncer.app.check.table import check_table
+from syncer.app.check.triggers import check_triggers
 from syncer.app.wiring import Application
 
 
@@ -28,6 +29,7 @@ def check(application: Application, names: Sequence[str]) -> Sequence[Finding]:
         session = application.source_session(any_server=True)
         try:
             yield from check_table(session, name, pipeline)
+            yield from check_triggers(session, name, settings)
         finally:
             session.close()
         if pipeline.embedding and not _works(model):

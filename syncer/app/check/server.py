@@ -34,6 +34,15 @@ def check_source(application: Application) -> Iterator[Finding]:
                 "grant pg_read_all_stats, which shows no table",
                 grant_stats(found.name),
             )
+        if not found.tracks_activities:
+            yield Finding(
+                Severity.WARNING,
+                setting,
+                "track_activities is off, for all or for some: nobody may see when their transactions began",
+                "polling can miss rows in two rare cases: a transaction that shares one message with a longer earlier "
+                "one, and one after a slow COMMIT AND CHAIN",
+                "set track_activities = on: for the server, and for each role and database that has a value of its own",
+            )
     finally:
         session.close()
         second.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -15,20 +16,30 @@ from syncer.app.invocation import Invocation
 from syncer.app.log_events import LogEvents, one_line
 from syncer.app.progress import progress
 from syncer.app.wiring import Application
-from syncer.core.error import SyncerError
+from syncer.core.error import SyncerError, TransientError
 from syncer.core.report import Report
+from syncer.core.retry import backoff_seconds
+from syncer.engine.events import Events
+from syncer.engine.pipeline import Pipeline
+from syncer.engine.share import Share
 from syncer.engine.worker import Worker
 from syncer.ports import Clock
 
+Build = Callable[[], Pipeline]
+#: What is done for a pipeline: returns what was delivered, and whether something remains.
+Work = Callable[[Build, Events], tuple[Report, bool]]
+
 
 def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
-    """Follow the pipelines until SIGTERM; one that cannot go on ends alone."""
+    """Follow the pipelines until SIGTERM; one that cannot go on ends alone. Servers that are away are waited for."""
+    with invocation.application(when_stopped=ExitCode.DONE) as (application, clock):
+        share = Share()
 
-    def follow(worker: Worker) -> tuple[Report, bool]:
-        worker.run()
-        return Report(), False
+        def follow(build: Build, events: Events) -> tuple[Report, bool]:
+            if pipeline := _built(build, clock, events):
+                Worker(pipeline, events, share=share).run()
+            return Report(), False
 
-    with invocation.application() as (application, clock):
         names = application.names(requested)
         summaries = _each(application, names, clock, follow, invocation.debug)
     return worst(summary.exit_code for summary in summaries)
@@ -36,14 +47,15 @@ def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
 
 def run_once(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
     """Load what is not loaded, deliver what is committed by now, and report."""
-
-    def catch_up(worker: Worker) -> tuple[Report, bool]:
-        report, pipeline = worker.run_once(), worker.pipeline
-        record = pipeline.store.index(pipeline.name)
-        open_letters = application.store.overview(record.name).dead_letters if record else 0
-        return report, bool(report.rejected or open_letters or pipeline.clock.stopping())
-
     with invocation.application() as (application, clock):
+
+        def catch_up(build: Build, events: Events) -> tuple[Report, bool]:
+            pipeline = build()
+            report = Worker(pipeline, events).run_once()
+            record = pipeline.store.index(pipeline.name)
+            open_letters = application.store.overview(record.name).dead_letters if record else 0
+            return report, bool(report.rejected or open_letters or clock.stopping())
+
         names = application.names(requested)
         summaries = _each(application, names, clock, catch_up, invocation.debug)
     documents = [summary.document() for summary in summaries]
@@ -54,28 +66,26 @@ def run_once(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
     return worst(summary.exit_code for summary in summaries)
 
 
-def _each(
-    application: Application,
-    names: Sequence[str],
-    clock: Clock,
-    work: Callable[[Worker], tuple[Report, bool]],
-    debug: bool,
-) -> Sequence[Summary]:
+def _each(application: Application, names: Sequence[str], clock: Clock, work: Work, debug: bool) -> Sequence[Summary]:
     """Do the work for all pipelines at once, to its end for each; this thread waits, and receives the signals.
 
-    work: returns what was delivered, and whether something remains. Of a single pipeline the error is raised, of
-    several it is logged.
+    Of a single pipeline the error is raised, of several it is logged.
     """
     # They share clients and a model, which are made when first asked for.
     building = Lock()
 
     def one(name: str) -> Summary:
         started = clock.monotonic()
-        try:
+
+        def build() -> Pipeline:
             with building:
-                pipeline = application.pipeline(name)
-            report, remainder = work(Worker(pipeline, LogEvents(name, shown[name])))
+                return application.pipeline(name)
+
+        try:
+            report, remainder = work(build, LogEvents(name, shown[name]))
         except Exception as error:  # a bug, too, must not end the other pipelines, nor end this one in silence
+            if isinstance(error, TransientError) and clock.stopping():
+                return Summary(name, Report(), clock.monotonic() - started, remainder=True)
             if len(names) == 1:
                 raise
             _log_end(name, error, debug)
@@ -87,6 +97,20 @@ def _each(
         ThreadPoolExecutor(len(names), thread_name_prefix="pipeline") as threads,
     ):
         return list(threads.map(one, names))
+
+
+def _built(build: Build, clock: Clock, events: Events) -> Pipeline | None:
+    """Return the pipeline once its servers answer; None where the process is asked to stop before."""
+    attempt = 0
+    while not clock.stopping():
+        try:
+            return build()
+        except TransientError as error:
+            attempt += 1
+            seconds = backoff_seconds(attempt, random.random, error.retry_after)
+            events.backing_off(error, attempt, seconds)
+            clock.wait(seconds)
+    return None
 
 
 def _log_end(name: str, error: Exception, debug: bool) -> None:

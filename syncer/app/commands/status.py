@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -18,7 +18,7 @@ from syncer.ports import Clock
 #: A transaction that is open for longer is worth a line: the checkpoint waits for it.
 _BLOCKED_SECONDS = 60.0
 
-_COLOURS = {"following": "green", "loading": "cyan", "stopped": "red", "new": "yellow"}
+_COLOURS = {"following": "green", "loading": "cyan", "paused": "yellow", "stopped": "red", "new": "yellow"}
 
 
 def status(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
@@ -35,7 +35,8 @@ def _report(found: Sequence[PipelineStatus], clock: Clock) -> RenderableType:
         table.add_column(heading, no_wrap=True)
     for heading in ("documents", "lag", "horizon lag", "dead letters"):
         table.add_column(heading, justify="right")
-    table.add_column("index", no_wrap=True)
+    for heading in ("verified", "index"):
+        table.add_column(heading, no_wrap=True)
     for one in found:
         table.add_row(
             one.name,
@@ -44,6 +45,7 @@ def _report(found: Sequence[PipelineStatus], clock: Clock) -> RenderableType:
             _duration(one.lag_seconds),
             _duration(one.horizon_lag_seconds),
             f"{one.overview.dead_letters:,}" if one.overview else "–",
+            _moment(one.record.verified_at) if one.record and one.record.verified_at else "–",
             one.record.name if one.record else "–",
         )
     return Group(table, *(Text(f"{one.name}: {note}") for one in found for note in _notes(one, clock)))
@@ -52,10 +54,16 @@ def _report(found: Sequence[PipelineStatus], clock: Clock) -> RenderableType:
 def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
     """Return what asks for attention, a sentence each."""
     notes = list(one.problems)
+    if one.paused_since:
+        notes.append(f"paused since {_moment(one.paused_since)}: syncer resume {one.name}")
     if one.load:
         notes.append(f"{one.load[0]:,} of {one.load[1]:,} rows are loaded")
     if one.changed:
         notes.append(f"the configuration differs from the index in {', '.join(one.changed)}: syncer rebuild {one.name}")
+    if one.overview and one.overview.passing:
+        notes.append(f"dead letters that are delivered again by themselves: {one.overview.passing:,}")
+    if one.record and one.record.reconcile:
+        notes.append(f"should be compared with its source: it was truncated at {_moment(one.record.reconcile)}")
     if one.record and one.record.verify_needed:
         notes.append(f"should be compared with its source: {one.record.verify_needed}")
     if one.unreachable:
@@ -78,6 +86,10 @@ def _blocked(blocker: Blocker, clock: Clock) -> str:
     assert blocker.since is not None
     who = f"{blocker.application_name or 'a session'} (pid {blocker.pid}, {blocker.state})"
     return f"the checkpoint waits for {who}, open for {_duration((clock.now() - blocker.since).total_seconds())}"
+
+
+def _moment(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _duration(seconds: float | None) -> str:

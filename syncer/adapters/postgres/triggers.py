@@ -1,0 +1,271 @@
+"""The triggers that note which rows are gone, as SQL that people can read before they run it.
+
+One function for each table, in the schema of the tombstones: whoever drops that schema drops the triggers with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from syncer.adapters.postgres.remedy import grant_tombstones
+from syncer.adapters.postgres.script import Script
+from syncer.adapters.postgres.session import OUTPUT_SETTINGS
+from syncer.adapters.postgres.tables import TOMBSTONES, qualified
+from syncer.core.table import Column, Table
+
+_SEARCH_PATH = "pg_catalog, pg_temp"
+#: A schema with this comment was made here, and goes when it is empty.
+_SCHEMA_COMMENT = "Made by syncer install-triggers"
+
+#: Types whose text is the same in every session; enumerations besides.
+_PLAIN = frozenset(
+    {"int2", "int4", "int8", "oid", "numeric", "bool", "uuid", "text", "varchar", "bpchar", "char", "name", "citext"}
+)
+
+_ONCE_WHY = """\
+-- The table of tombstones, one for all tables. Not CREATE … IF NOT EXISTS, which needs the privilege in any case.
+-- Polls go by "at". Not now(), the start of the transaction: that can lie before the transaction shows in pg_locks,
+-- where polls look for open ones.
+"""
+_ONCE = """
+BEGIN
+  IF to_regnamespace({schema_text}) IS NULL THEN
+    CREATE SCHEMA {schema};
+    COMMENT ON SCHEMA {schema} IS '{comment}';
+  END IF;
+  IF to_regclass({tombstones_text}) IS NULL THEN
+    CREATE TABLE {tombstones} (
+      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+      relation text NOT NULL,
+      key text[],
+      routing text
+    );
+    CREATE INDEX ON {tombstones} (relation, at, id);
+    COMMENT ON TABLE {tombstones} IS
+      'Rows that are gone, noted by triggers. Drop it with syncer remove-triggers: alone, every DELETE would fail';
+    COMMENT ON COLUMN {tombstones}.id IS 'Number of the tombstone';
+    COMMENT ON COLUMN {tombstones}.at IS 'When the row went, by the clock and not by the transaction';
+    COMMENT ON COLUMN {tombstones}.relation IS 'Schema and name of the table; of a partition, those of its root';
+    COMMENT ON COLUMN {tombstones}.key IS 'Key of the row, each part as text; NULL: the table was truncated';
+    COMMENT ON COLUMN {tombstones}.routing IS 'What decided on the shard of its document; NULL: not known';
+  END IF;
+  -- The triggers write with the privileges of who runs this.
+  IF NOT has_table_privilege({tombstones_text}, 'INSERT') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'insufficient_privilege',
+      MESSAGE = current_user || {may_not_write};
+  END IF;
+END
+"""
+
+_LAST = """
+BEGIN
+  IF to_regclass({tombstones_text}) IS NULL THEN
+    RETURN;
+  END IF;
+  DELETE FROM {tombstones} WHERE relation = {relation};
+  IF NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+                  WHERE p.pronamespace = to_regnamespace({schema_text})) THEN
+    DROP TABLE {tombstones};
+    IF obj_description(to_regnamespace({schema_text}), 'pg_namespace') = '{comment}'
+       AND NOT EXISTS (SELECT FROM pg_depend WHERE refobjid = to_regnamespace({schema_text})
+                                               AND refclassid = 'pg_namespace'::regclass) THEN
+      DROP SCHEMA {schema};
+    END IF;
+  END IF;
+END
+"""
+
+_FUNCTION = """\
+-- SECURITY DEFINER: whoever may delete from the table needs no privilege on the tombstones. So nothing in it is looked
+-- up in a schema that others can write to.
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+{settings}
+AS {body};
+-- Nobody else makes triggers with it. Who owns the table does, by creating partitions.
+REVOKE ALL ON FUNCTION {function}() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {function}() TO {owner};"""
+
+_BODY = """
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    INSERT INTO {tombstones} (relation) VALUES (TG_ARGV[0]);
+  ELSIF TG_OP = 'DELETE' THEN
+    INSERT INTO {tombstones} (relation, key, routing) VALUES
+      (TG_ARGV[0], {old_key}, {old_routing});
+  ELSE
+    -- The new key too, for the update may have left the watermark as it was.
+    INSERT INTO {tombstones} (relation, key, routing) VALUES
+      (TG_ARGV[0], {old_key}, {old_routing}),
+      (TG_ARGV[0], {new_key}, NULL);
+  END IF;
+  RETURN NULL;
+END
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the SQL depends on beside the table's own columns."""
+
+    #: The server's major version.
+    major: int
+    database: str
+    #: Of the table.
+    owner: str
+    #: There is a table of tombstones already.
+    begun: bool
+    #: Partitions at every level, as schema and name.
+    partitions: Sequence[tuple[str, str]]
+    #: The role that reads and prunes the tombstones.
+    reader: str
+    #: The state of syncer lives in the same schema.
+    holds_state: bool
+
+
+class TombstoneTriggers:
+    """The triggers of one table that note in a schema's tombstones."""
+
+    def __init__(self, table: Table, schema: str) -> None:
+        self._table = table
+        self._schema = schema
+        self._tombstones = qualified(schema, TOMBSTONES)
+        self._words = {
+            "tombstones": self._tombstones,
+            "tombstones_text": _literal(self._tombstones),
+            "schema": qualified(schema),
+            "schema_text": _literal(qualified(schema)),
+            "comment": _SCHEMA_COMMENT,
+            "relation": _literal(str(table)),
+            "may_not_write": _literal(f" may not write to {self._tombstones}: every DELETE would fail"),
+        }
+        #: With the schema, so that two installations of syncer may follow one table.
+        self.names = tuple(f"tombstone_{event}_{schema}"[:63] for event in ("delete", "update", "truncate"))
+        # A name may be as long as Postgres allows, and two schemas may hold tables of one name.
+        digest = hashlib.sha256(str(table).encode()).hexdigest()[:8]
+        #: The function's name, in the schema of the tombstones.
+        self.function = f"tombstone_{table.name.encode()[:40].decode(errors='ignore')}_{digest}"
+
+    @property
+    def body(self) -> str:
+        """The function's source, which tells the key and the routing that it was made for."""
+        return _BODY.format(
+            tombstones=self._tombstones,
+            old_key=self._key("OLD"),
+            new_key=self._key("NEW"),
+            old_routing=self._routing("OLD"),
+        )
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The function's settings, as the catalogue has them."""
+        noted = [self._table.columns[name] for name in self._noted()]
+        # In another session '01.02.2026' is another day. Only where it matters, since each setting costs.
+        pinned = {} if all(map(_is_plain, noted)) else OUTPUT_SETTINGS
+        return {"search_path": _SEARCH_PATH, **pinned}
+
+    def install(self, around: Surroundings) -> Script:
+        """Return what installs the triggers, in place of those of an earlier time."""
+        return Script(
+            "-- CREATE TRIGGER reads no row, but it waits until open transactions that have written to the table end, "
+            "and\n-- all that write wait behind it. After this time it gives up, and nothing is changed.\n"
+            "SET LOCAL lock_timeout = '5s';",
+            f"{_ONCE_WHY}DO {_dollar_quoted(_ONCE.format(**self._words))};",
+            "-- For the role of source.url, which reads the tombstones and prunes them.\n"
+            + grant_tombstones(self._schema, around.reader, create=around.holds_state),
+            self._function(around),
+            *self._triggers(around),
+        )
+
+    def remove(self) -> Script:
+        """Return what undoes `install`, whichever partitions there are by then."""
+        return Script(
+            "-- It waits for all that use the table, and they wait behind it: not for long.\n"
+            "SET LOCAL lock_timeout = '5s';",
+            "-- Its triggers go with it, on partitions too, even on detached ones.\n"
+            f"DROP FUNCTION IF EXISTS {qualified(self._schema, self.function)}() CASCADE;",
+            f"-- What nobody needs any more.\nDO {_dollar_quoted(_LAST.format(**self._words))};",
+        )
+
+    def _function(self, around: Surroundings) -> str:
+        return _FUNCTION.format(
+            function=qualified(self._schema, self.function),
+            settings="\n".join(
+                # A list of schemas is not quoted as a whole: that would be one schema.
+                f"SET {name} = {value if name == 'search_path' else _literal(value)}"
+                for name, value in self.settings.items()
+            ),
+            body=_dollar_quoted(self.body),
+            owner=qualified(around.owner),
+        )
+
+    def _triggers(self, around: Surroundings) -> Iterator[str]:
+        root = (self._table.schema, self._table.name)
+        delete, update, truncate = self.names
+        old, new = (f"ROW({', '.join(self._columns(row))})::record" for row in ("OLD", "NEW"))
+        # By row: triggers of statements do not fire for what a subscription of logical replication deletes, nor on a
+        # table whose partition was named.
+        yield self._create(around, delete, "DELETE", root, "FOR EACH ROW")
+        yield (
+            "-- Not UPDATE OF: a BEFORE trigger changes columns that the statement does not name.\n"
+            "-- *<> compares bytes: two keys that are equal may be written differently, and that is two documents.\n"
+            + self._create(around, update, "UPDATE", root, f"FOR EACH ROW\n  WHEN ({old} *<> {new})")
+        )
+        yield self._create(around, truncate, "TRUNCATE", root, "FOR EACH STATEMENT")
+        yield (
+            "-- ALWAYS: for logical replication too, and for sessions that set session_replication_role.\n"
+            + self._always(root)
+        )
+        for partition in around.partitions:
+            yield (
+                "-- A partition has the row triggers of its root, but TRUNCATE of it alone fires none of the root's.\n"
+                + self._create(around, truncate, "TRUNCATE", partition, "FOR EACH STATEMENT")
+            )
+            yield self._always(partition)
+
+    def _create(self, around: Surroundings, name: str, event: str, on: tuple[str, str], when: str) -> str:
+        trigger, relation = qualified(name), qualified(*on)
+        # Before version 14 there is no OR REPLACE; dropping a trigger keeps readers out too.
+        first = "" if around.major >= 14 else f"DROP TRIGGER IF EXISTS {trigger} ON {relation};\n"
+        create = "CREATE OR REPLACE TRIGGER" if around.major >= 14 else "CREATE TRIGGER"
+        call = f"{qualified(self._schema, self.function)}({_literal(str(self._table))})"
+        return f"{first}{create} {trigger} AFTER {event} ON {relation}\n  {when}\n  EXECUTE FUNCTION {call};"
+
+    def _always(self, on: tuple[str, str]) -> str:
+        enabled = ",\n  ".join(f"ENABLE ALWAYS TRIGGER {qualified(name)}" for name in self.names)
+        return f"ALTER TABLE {qualified(*on)}\n  {enabled};"
+
+    def _noted(self) -> Sequence[str]:
+        return (*self._table.key, *([self._table.routing] if self._table.routing else []))
+
+    def _columns(self, row: str) -> Sequence[str]:
+        return [f"{row}.{qualified(name)}" for name in self._noted()]
+
+    def _key(self, row: str) -> str:
+        parts = self._columns(row)[: len(self._table.key)]
+        return f"ARRAY[{', '.join(f'{part}::text' for part in parts)}]"
+
+    def _routing(self, row: str) -> str:
+        if self._table.routing is None:
+            return "NULL"
+        return f"coalesce({row}.{qualified(self._table.routing)}::text, '')"
+
+
+def _is_plain(column: Column) -> bool:
+    return column.type in _PLAIN or column.kind == "e"
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _dollar_quoted(body: str) -> str:
+    tag = "$body$"
+    while tag in body:
+        tag = f"{tag[:-1]}_$"
+    return f"{tag}{body}{tag}"

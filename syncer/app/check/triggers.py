@@ -1,0 +1,82 @@
+"""The triggers of a pipeline's table: whether all that is deleted is noted, and can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from syncer.adapters.postgres.remedy import grant_tombstones
+from syncer.adapters.postgres.session import Session
+from syncer.adapters.postgres.trigger_facts import TriggerFacts, trigger_facts
+from syncer.adapters.postgres.triggers import TombstoneTriggers
+from syncer.app.check.finding import Finding, Severity, info
+from syncer.app.settings import Settings
+from syncer.app.wiring import pipeline_table
+
+#: Tables that a finding names; there may be thousands of partitions.
+_NAMED_MAX = 3
+
+
+def check_triggers(session: Session, name: str, settings: Settings) -> Iterator[Finding]:
+    """Look at the triggers of a pipeline's table."""
+    pipeline = settings.pipelines[name].model_copy(update={"where": None})
+    table = pipeline_table(session, name, pipeline)
+    schema = settings.state.schema_
+    facts = trigger_facts(session, table, schema, holds_state=settings.state.url is None)
+    setting, sql = f"pipelines.{name}.table", str(TombstoneTriggers(table, schema).install(facts.around))
+    install = f"syncer install-triggers {name}"
+    if not facts.installed:
+        yield Finding(
+            Severity.WARNING,
+            setting,
+            f"no triggers note what is deleted from {table}",
+            "the document of a deleted row stays until syncer verify --repair"
+            + (f", and so does the old one of a row whose {table.routing} changes" if table.routing else "")
+            + (f"; a row that {table.soft_delete} marks is removed at once" if table.soft_delete else ""),
+            install,
+            sql,
+        )
+        return
+    faults = list(_faults(facts))
+    for what, consequence in faults:
+        yield Finding(Severity.WARNING, setting, what, consequence, install, sql)
+    if not facts.readable or not facts.prunable:
+        yield _privilege(setting, schema, facts)
+    elif not faults:
+        yield info(setting, f"triggers note what is deleted from {table}")
+
+
+def _faults(facts: TriggerFacts) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong that another installation mends, and what follows from it."""
+    if not facts.current:
+        yield (
+            "the triggers were installed for another key, routing or owner, or by another version of syncer",
+            "what they note may name no document",
+        )
+    if facts.missing:
+        yield f"triggers are missing: {_listed(facts.missing)}", "what they would note stays in the index until verify"
+    if facts.disabled:
+        yield (
+            f"triggers are disabled: {_listed(facts.disabled)}",
+            "what they would note stays in the index until verify",
+        )
+    if facts.sometimes:
+        yield (
+            f"triggers are not ENABLE ALWAYS: {_listed(facts.sometimes)}",
+            "they note nothing of what logical replication deletes, or a session with session_replication_role",
+        )
+
+
+def _privilege(setting: str, schema: str, facts: TriggerFacts) -> Finding:
+    reader = facts.around.reader
+    if facts.readable:
+        what, consequence = f"{reader} may not delete from {schema}.tombstones", "what was read is never pruned"
+    else:
+        what, consequence = f"{reader} may not read {schema}.tombstones", "the pipeline stops"
+    severity = Severity.WARNING if facts.readable else Severity.ERROR
+    return Finding(severity, setting, what, consequence, "grant it", grant_tombstones(schema, reader))
+
+
+def _listed(triggers: Mapping[str, Sequence[str]]) -> str:
+    named = [f"{', '.join(names)} on {table}" for table, names in list(triggers.items())[:_NAMED_MAX]]
+    more = len(triggers) - len(named)
+    return "; ".join(named) + (f"; and on {more} more" if more else "")

@@ -1,0 +1,98 @@
+"""Mends single documents: rows are delivered down the one path, documents without row are removed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from syncer.core.change import Removal
+from syncer.core.comparison import Difference
+from syncer.core.error import SinkUnavailable
+from syncer.core.index import IndexRecord
+from syncer.core.key import Key
+from syncer.core.ledger import Ledger
+from syncer.core.outcome import Deferred
+from syncer.core.retry import backoff_seconds
+from syncer.engine.batch import Routings
+from syncer.engine.deliver import Draw
+from syncer.engine.insist import ATTEMPTS_MAX, Stopped, insist
+from syncer.engine.look import Looker, Seen
+from syncer.engine.pipeline import Pipeline
+from syncer.ports import Documents
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyBatch:
+    keys: Sequence[Key]
+    routings: Routings = field(default_factory=dict)
+
+
+class Repair:
+    """Writes to a physical index; safe beside the daemon."""
+
+    def __init__(self, pipeline: Pipeline, documents: Documents, looker: Looker, record: IndexRecord) -> None:
+        self._pipeline = pipeline
+        self._looker = looker
+        self._record = record
+        self._sink = pipeline.sink(record.name)
+        self._delivery = pipeline.delivery(
+            documents, record.name, pipeline.store, draw=Draw.BEFORE_HYDRATION, recheck_created=True
+        )
+
+    def deliver(self, keys: Sequence[Key]) -> None:
+        """Deliver rows. Raises what `Delivery.run` raises, TooManyRejections, and Stopped."""
+        clock, ledger = self._pipeline.clock, Ledger()
+        for _, delivered in self._delivery.run(self._batches(keys)):
+            final, _ = insist(self._delivery, delivered, clock)
+            for key, (outcome, version) in final.items():
+                ledger.note(key, outcome, version, clock.now())
+            self._commit(ledger)
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove what is under these ids and has no row there now.
+
+        Raises SinkUnavailable and Stopped. Not through `Delivery`, which knows no ids that no row can have; but in its
+        order: draw, hydrate, write.
+        """
+        store, clock = self._pipeline.store, self._pipeline.clock
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            number = store.draw()
+            seen = {id_: seen for part in self._looker.look(ids) for id_, seen in part.items() if seen.unwanted}
+            if not seen:
+                return
+            highest = max(document.version for each in seen.values() for document in each.unwanted)
+            if highest >= number:
+                # Written by somebody else, or the sequence went back.
+                store.raise_above(highest)
+                continue
+            if self._write(seen, number) and clock.wait(backoff_seconds(attempt, random.random)):
+                raise Stopped
+            ids = list(seen)
+        raise SinkUnavailable(f"{len(ids)} documents could not be removed")
+
+    def _write(self, seen: Mapping[str, Seen], number: int) -> bool:
+        """Send the removals; return whether some were put off."""
+        ledger, now = Ledger(), self._pipeline.clock.now()
+        doomed = [
+            (each, Removal((id_,) if each.key is None else each.key, number, document.routing or None))
+            for id_, each in seen.items()
+            for document in each.unwanted
+        ]
+        outcomes = self._sink.write([removal for _, removal in doomed])
+        for (each, removal), outcome in zip(doomed, outcomes, strict=True):
+            # The removal of a second copy settles nothing of the row.
+            if each.difference is Difference.EXTRA and each.key is not None:
+                ledger.note(removal.key, outcome, number, now)
+        self._commit(ledger)
+        return any(isinstance(outcome, Deferred) for outcome in outcomes)
+
+    def _batches(self, keys: Sequence[Key]) -> Iterator[_KeyBatch]:
+        rows = self._pipeline.limits.poll.batch_rows
+        for start in range(0, len(keys), rows):
+            yield _KeyBatch(keys[start : start + rows])
+
+    def _commit(self, ledger: Ledger) -> None:
+        settlement = ledger.close()
+        open_now = self._pipeline.store.record(self._record.name, settlement)
+        self._pipeline.budget.spend(open_now, settlement.dead_letters)

@@ -1,0 +1,186 @@
+"""`install-triggers`, `remove-triggers`, and what check says of triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.app.deployment import Deployment
+
+INSTALL = ("install-triggers", "articles")
+REMOVE = ("remove-triggers", "articles")
+
+
+@pytest.fixture
+def migrated(deployment: Deployment) -> Deployment:
+    assert deployment.run("migrate")[0] == 0
+    return deployment
+
+
+def trouble(deployment: Deployment) -> list[dict[str, Any]]:
+    """Return the findings that ask for something."""
+    _, document = deployment.json("check")
+    return [finding for finding in document["findings"] if finding["severity"] != "info"]
+
+
+def triggers(deployment: Deployment) -> list[str]:
+    with psycopg.connect(deployment.postgres_url) as connection:
+        found = connection.execute("SELECT tgname FROM pg_trigger WHERE tgname ~ '^tombstone' ORDER BY tgname")
+        return [row[0] for row in found]
+
+
+def test_install_and_remove(deployment: Deployment) -> None:
+    """Each may be repeated, and says what it has done; before the state is migrated too."""
+    for _ in range(2):
+        code, out, _ = deployment.run(*INSTALL)
+        assert (code, out) == (0, "public.articles: what is deleted is noted in syncer.tombstones\n")
+        assert len(triggers(deployment)) == 3
+    for _ in range(2):
+        code, out, _ = deployment.run(*REMOVE)
+        assert (code, out) == (0, "public.articles: nothing is noted any more in syncer.tombstones\n")
+        assert triggers(deployment) == []
+
+
+def test_printed_sql_runs_elsewhere(deployment: Deployment) -> None:
+    """It is printed as it is, ready for psql; nothing has run."""
+    code, out, _ = deployment.run(*INSTALL, "--print")
+    assert code == 0
+    assert triggers(deployment) == []
+    deployment.sql(out)
+    assert len(triggers(deployment)) == 3
+    assert deployment.json(*INSTALL, "--print")[1]["sql"] + "\n" == out
+    deployment.sql(deployment.run(*REMOVE, "--print")[1])
+    assert triggers(deployment) == []
+
+
+def test_json(deployment: Deployment) -> None:
+    """One document, with the SQL that ran."""
+    code, document = deployment.json(*INSTALL)
+    assert code == 0
+    assert (document["pipeline"], document["table"], document["ran"]) == ("articles", "public.articles", True)
+    assert "CREATE OR REPLACE TRIGGER" in document["sql"]
+
+
+@pytest.fixture
+def reader(migrated: Deployment) -> Iterator[str]:
+    """A role that may read the table, and runs the pipeline."""
+    name = f"reader_{uuid4().hex[:8]}"
+    migrated.sql(
+        f"CREATE ROLE {name} LOGIN PASSWORD 'hunter2'; GRANT SELECT ON articles TO {name};"
+        f"GRANT pg_read_all_stats TO {name}"
+    )
+    migrated.configure(source={"url": migrated.url_of(name, "hunter2")}, state={"url": migrated.postgres_url})
+    yield name
+    migrated.sql(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def test_who_may_only_read_prints(migrated: Deployment, reader: str) -> None:
+    """Running it is refused with whom to ask; what is printed grants all that the pipeline needs."""
+    code, _, err = migrated.run(*INSTALL)
+    assert code == 4
+    assert "permission denied" in err
+    assert "let postgres, who owns the table" in err
+    assert "syncer install-triggers articles --print" in err
+    assert "Traceback" not in err
+    migrated.sql(migrated.run(*INSTALL, "--print")[1])
+    assert trouble(migrated) == []
+
+
+def test_an_owner_is_told_the_grant(migrated: Deployment, reader: str) -> None:
+    """Which then is enough."""
+    migrated.sql(f"ALTER TABLE articles OWNER TO {reader}; ALTER SCHEMA syncer RENAME TO elsewhere")
+    code, _, err = migrated.run(*INSTALL)
+    assert code == 4
+    grant = err.partition("an owner needs besides: ")[2].strip()
+    assert grant.startswith("GRANT CREATE ON DATABASE")
+    migrated.sql(grant)
+    assert migrated.run(*INSTALL)[0] == 0
+    assert migrated.run(*REMOVE)[0] == 0
+    migrated.sql("ALTER SCHEMA elsewhere RENAME TO syncer")
+
+
+def test_missing_triggers_are_told(migrated: Deployment) -> None:
+    """With what follows, the command, and its SQL, which mends it; a soft delete does not stand for a hard one."""
+    migrated.sql("ALTER TABLE articles ADD deleted_at timestamptz")
+    migrated.configure(soft_delete="deleted_at")
+    (finding,) = trouble(migrated)
+    assert finding["severity"] == "warning"
+    assert finding["what"] == "no triggers note what is deleted from public.articles"
+    assert "syncer verify" in finding["consequence"]
+    assert "deleted_at" in finding["consequence"]
+    assert finding["remedy"] == "syncer install-triggers articles"
+    migrated.sql(finding["sql"])
+    assert trouble(migrated) == []
+
+
+@pytest.mark.parametrize(
+    ("ddl", "said"),
+    [
+        ("ALTER TABLE articles DISABLE TRIGGER ALL", "triggers are disabled: tombstone_delete_syncer"),
+        ("ALTER TABLE articles ENABLE TRIGGER tombstone_update_syncer", "not ENABLE ALWAYS: tombstone_update_syncer"),
+        ("DROP TRIGGER tombstone_truncate_syncer ON articles", "triggers are missing: tombstone_truncate_syncer"),
+        ("DROP SCHEMA syncer CASCADE", "no triggers note"),
+    ],
+)
+def test_what_is_wrong_with_triggers_is_told_and_installing_them_mends_it(
+    ddl: str, said: str, migrated: Deployment
+) -> None:
+    """Each with its name and its table."""
+    assert migrated.run(*INSTALL)[0] == 0
+    assert trouble(migrated) == []
+    migrated.sql(ddl)
+    if "SCHEMA" in ddl:
+        assert migrated.run("migrate")[0] == 0
+    findings = trouble(migrated)
+    assert any(said in finding["what"] for finding in findings)
+    assert all(finding["consequence"] and finding["remedy"] for finding in findings)
+    assert migrated.run(*INSTALL)[0] == 0
+    assert [finding for finding in trouble(migrated) if "touch" not in finding["sql"]] == []
+
+
+def test_triggers_for_another_key_or_routing_are_told(migrated: Deployment) -> None:
+    """What they note would name no document."""
+    assert migrated.run(*INSTALL)[0] == 0
+    migrated.sql("ALTER TABLE articles ADD UNIQUE (title)")
+    for change in ({"key": "title"}, {"routing": "title"}):
+        migrated.configure(**change)
+        findings = [finding for finding in trouble(migrated) if "another key" in finding["what"]]
+        assert len(findings) == 1, change
+
+
+def test_partitions_of_later_are_told(migrated: Deployment) -> None:
+    """TRUNCATE of one would not be noted; a few are named, the rest counted."""
+    migrated.sql(
+        """
+        DROP TABLE articles;
+        CREATE TABLE articles (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL) PARTITION BY LIST (id);
+        CREATE INDEX ON articles (updated_at, id);
+        CREATE TRIGGER touch BEFORE UPDATE ON articles FOR EACH ROW EXECUTE FUNCTION touch();
+        CREATE TABLE p0 PARTITION OF articles FOR VALUES IN (0);
+        """
+    )
+    assert migrated.run(*INSTALL)[0] == 0
+    assert trouble(migrated) == []
+    migrated.sql(";".join(f"CREATE TABLE p{i} PARTITION OF articles FOR VALUES IN ({i})" for i in range(1, 7)))
+    (finding,) = trouble(migrated)
+    assert "tombstone_truncate_syncer on public.p1; " in finding["what"]
+    assert finding["what"].endswith("; and on 3 more")
+    migrated.sql(finding["sql"])
+    assert trouble(migrated) == []
+
+
+def test_tombstones_that_cannot_be_read_or_pruned_are_told(migrated: Deployment, reader: str) -> None:
+    """The first stops the pipeline, the second lets them pile up."""
+    migrated.sql(migrated.run(*INSTALL, "--print")[1])
+    migrated.sql(f"REVOKE DELETE ON syncer.tombstones FROM {reader}")
+    (finding,) = trouble(migrated)
+    assert (finding["severity"], finding["what"]) == ("warning", f"{reader} may not delete from syncer.tombstones")
+    migrated.sql(f"REVOKE SELECT ON syncer.tombstones FROM {reader}")
+    (finding,) = trouble(migrated)
+    assert (finding["severity"], finding["what"]) == ("error", f"{reader} may not read syncer.tombstones")
+    migrated.sql(finding["sql"])
+    assert trouble(migrated) == []
