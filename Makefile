@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench clean
+.PHONY: help setup demo test chaos lint check bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ demo: setup ## Run syncer on embedded servers and real text (ARGS=--once: end af
 
 test: setup ## Run the tests, on embedded servers unless SYNCER_TEST_… says otherwise (tests/conftest.py)
 	$(BIN)/pytest $(ARGS)
+
+chaos: setup ## Run 210 scenarios of random writers and faults (ARGS="--chaos-seed 1": again)
+	$(BIN)/pytest tests/chaos --chaos-scenarios 210 $(ARGS)
 
 lint: setup ## Check style, types and import rules
 	$(BIN)/ruff check

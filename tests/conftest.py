@@ -38,6 +38,9 @@ from tests.services.search import ForeignSearch, OwnSearch, SearchServer
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-services", action="store_true", help="a test that would be skipped fails")
+    chaos = parser.getgroup("chaos")
+    chaos.addoption("--chaos-scenarios", type=int, metavar="N", help="how many; left out: a short form")
+    chaos.addoption("--chaos-seed", type=int, metavar="SEED", help="of the first ones; left out: a new one")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -57,9 +57,10 @@ def stopped_by_signals(clock: SystemClock, code: int, *, begun: Callable[[], boo
 
 
 def leave(code: int) -> NoReturn:
-    """End the process, without waiting for threads that still hang in a call."""
-    if not _busy():
-        sys.exit(code)
+    """End the process at once.
+
+    Not by sys.exit(): the interpreter would wait for threads that hang in a call, and take seconds to clear away torch.
+    """
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
@@ -67,7 +68,8 @@ def leave(code: int) -> NoReturn:
 
 
 def _give_up(code: int) -> NoReturn:
-    busy = _busy()
+    main = threading.main_thread()
+    busy = sorted(each.name for each in threading.enumerate() if not each.daemon and each is not main)
 
     def say() -> None:
         # Imported late: the command line must not wait for it, and whoever logs has it already.
@@ -79,9 +81,3 @@ def _give_up(code: int) -> NoReturn:
     said.start()
     said.join(_FAREWELL_SECONDS)
     os._exit(code)
-
-
-def _busy() -> list[str]:
-    """Return the names of the threads that the interpreter would wait for."""
-    main = threading.main_thread()
-    return sorted(each.name for each in threading.enumerate() if not each.daemon and each is not main)

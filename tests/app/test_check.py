@@ -150,7 +150,7 @@ def reader(deployment: Deployment) -> Iterator[str]:
     name = f"reader_{uuid4().hex[:8]}"
     deployment.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'hunter2'")
     yield name
-    deployment.sql(f"DROP OWNED BY {name}; DROP ROLE {name}")
+    deployment.sql(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
 
 
 def test_missing_privileges_are_told_with_the_grants(migrated: Deployment, reader: str) -> None:

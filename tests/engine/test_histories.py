@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.history import FEATURES, History, Wrong
 
-SEEDS = range(200)
+SEEDS = range(120)
 BATCHES = 10
 
 

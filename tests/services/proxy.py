@@ -5,11 +5,51 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum
 from urllib.parse import urlsplit, urlunsplit
 
 _CHUNK = 65_536
+
+
+class Way(Enum):
+    """A direction of travel."""
+
+    REQUEST = "to the server"
+    ANSWER = "to the client"
+
+
+class _Lane:
+    """What befalls the bytes that travel one way."""
+
+    def __init__(self) -> None:
+        #: Set: bytes flow. Clear: they are read from nowhere and reach nobody.
+        self.flowing = threading.Event()
+        self.flowing.set()
+        #: How long each piece is held up.
+        self.delay_seconds = 0.0
+        self._lock = threading.Lock()
+        self._left: int | None = None
+
+    def cut_after(self, size: int | None) -> None:
+        with self._lock:
+            self._left = size
+
+    def admit(self, size: int) -> int | None:
+        """Return how many of so many bytes pass before the connection is cut; None: all of them, and it is not."""
+        with self._lock:
+            if self._left is None:
+                return None
+            if size < self._left:
+                self._left -= size
+                return None
+            passed, self._left = self._left, None
+            return passed
+
+
+_Pair = tuple[socket.socket, socket.socket]
 
 
 class Proxy:
@@ -18,11 +58,9 @@ class Proxy:
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._lock = threading.Lock()
-        self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self._pairs: set[_Pair] = set()
         self._listener: socket.socket | None = None
-        #: Set: bytes flow. Clear: they are read from nowhere and reach nobody.
-        self._flowing = threading.Event()
-        self._flowing.set()
+        self._lanes = {way: _Lane() for way in Way}
         self.port = 0
         self.start()
 
@@ -56,13 +94,26 @@ class Proxy:
         for pair in pairs:
             _reset(pair)
 
-    def black_hole(self) -> None:
-        """Deliver nothing more in either direction, without a word to anybody."""
-        self._flowing.clear()
+    def black_hole(self, *ways: Way) -> None:
+        """Deliver nothing more in these directions, or in both, without a word to anybody."""
+        for way in ways or Way:
+            self._lanes[way].flowing.clear()
+
+    def delay(self, seconds: float, *ways: Way) -> None:
+        """Hold up each piece that travels in these directions, or in both."""
+        for way in ways or Way:
+            self._lanes[way].delay_seconds = seconds
+
+    def truncate(self, size: int, way: Way) -> None:
+        """Reset the connection that is about to carry the last of so many further bytes; those that follow are well."""
+        self._lanes[way].cut_after(size)
 
     def restore(self) -> None:
-        """End the black hole; what was held back arrives."""
-        self._flowing.set()
+        """End black hole, delay and truncation; what was held back arrives."""
+        for lane in self._lanes.values():
+            lane.delay_seconds = 0.0
+            lane.cut_after(None)
+            lane.flowing.set()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -78,13 +129,20 @@ class Proxy:
             pair = (client, server)
             with self._lock:
                 self._pairs.add(pair)
-            for source, sink in (pair, pair[::-1]):
-                threading.Thread(target=self._forward, args=(source, sink, pair), daemon=True).start()
+            for way, (source, sink) in ((Way.REQUEST, pair), (Way.ANSWER, pair[::-1])):
+                lane = self._lanes[way]
+                threading.Thread(target=self._forward, args=(source, sink, pair, lane), daemon=True).start()
 
-    def _forward(self, source: socket.socket, sink: socket.socket, pair: tuple[socket.socket, socket.socket]) -> None:
+    def _forward(self, source: socket.socket, sink: socket.socket, pair: _Pair, lane: _Lane) -> None:
         with suppress(OSError):
             while chunk := source.recv(_CHUNK):
-                self._flowing.wait()
+                if lane.delay_seconds:
+                    time.sleep(lane.delay_seconds)
+                lane.flowing.wait()
+                passed = lane.admit(len(chunk))
+                if passed is not None:
+                    sink.sendall(chunk[:passed])
+                    break
                 sink.sendall(chunk)
         with self._lock:
             self._pairs.discard(pair)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import psutil
 import pytest
+from elasticsearch import Elasticsearch
 
 from syncer.app.demo.embedded import EmbeddedSearch
 
@@ -71,3 +72,15 @@ class ForeignSearch:
         if not script:
             pytest.skip("SYNCER_TEST_ELASTICSEARCH_CONTROL names no script that can do this")
         subprocess.run([script, action], check=True, stdout=subprocess.DEVNULL)
+
+
+def lose_data(client: Elasticsearch, index: str) -> None:
+    """Allocate the only shard of an index anew, with nothing in it; the index keeps its UUID."""
+    node = next(iter(client.nodes.info()["nodes"].values()))["name"]
+    shard = {"index": index, "shard": 0, "node": node}
+    commands = [
+        {"cancel": {**shard, "allow_primary": True}},
+        {"allocate_empty_primary": {**shard, "accept_data_loss": True}},
+    ]
+    client.cluster.reroute(commands=commands, metric="none")
+    client.cluster.health(index=index, wait_for_status="green", timeout="30s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from heapq import merge
 from itertools import islice
@@ -19,16 +20,8 @@ from syncer.core.error import SinkUnavailable
 
 _KEY, _HASH = f"{OWN_FIELD}.key", f"{OWN_FIELD}.hash"
 
-#: The server's default of `index.max_result_window`.
-_PAGE_MAX = 10_000
-_PAGE_MIN = 1_000
-#: Documents that are held in memory at once, about.
-_HELD = 100_000
-#: Each page of a slice looks at the keys of the whole slice, so that slices of some size cost time in proportion.
-_SLICE_DOCUMENTS = 125_000
-_SLICES_MAX = 100
-#: A search context outlives its last page by this: differences are looked at in between.
-_KEEP_ALIVE = "10m"
+#: A search context outlives its last page by this: thousands of differences may be looked at, and mended, in between.
+_KEEP_ALIVE = "1h"
 #: Ids in one search, alone and with their documents.
 _IDS, _WHOLE_IDS = 1_000, 200
 #: From here on vectors are left out of a document unless they are asked for; before, the option is unknown.
@@ -37,12 +30,27 @@ _EXCLUDES_VECTORS = (9, 2)
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How an index is read in pieces."""
+
+    #: Each page of a slice looks at the keys of the whole slice: with slices of some size, time grows with the index.
+    slice_documents: int = 125_000
+    slices: int = 100
+    #: Documents that are held in memory at once, about.
+    held: int = 100_000
+    page_least: int = 1_000
+    #: The server's default of `index.max_result_window`.
+    page_most: int = 10_000
+
+
 class ElasticDigests:
     """Implements `IndexDigests`."""
 
-    def __init__(self, client: Elasticsearch, index: str) -> None:
+    def __init__(self, client: Elasticsearch, index: str, cut: Cut | None = None) -> None:
         self._client = client
         self._index = index
+        self._cut = cut or Cut()
 
     def count(self) -> int:
         """Return how many documents there are, those of nested fields not counted."""
@@ -59,18 +67,19 @@ class ElasticDigests:
         of the index as a whole, each of which would look at every key there is; and doc order with a sort here, which
         needs a disk.
         """
-        slices = min(_SLICES_MAX, max(1, -(-self.count() // _SLICE_DOCUMENTS)))
-        rows = min(_PAGE_MAX, max(_PAGE_MIN, _HELD // slices))
+        cut = self._cut
+        slices = min(cut.slices, max(1, -(-self.count() // cut.slice_documents)))
+        rows = min(cut.page_most, max(cut.page_least, cut.held // slices))
         with self._point_in_time() as point:
             entries = merge(*(self._slice(point, i, slices, rows) for i in range(slices)))
-            while page := list(islice(entries, _PAGE_MAX)):
+            while page := list(islice(entries, cut.page_most)):
                 yield page
 
     def strangers(self) -> Iterator[Sequence[str]]:
         """Yield the ids of documents without a key: somebody else wrote them."""
         without_key = {"query": {"bool": {"must_not": {"exists": {"field": _KEY}}}}, "sort": ["_shard_doc"]}
         with self._point_in_time() as point:
-            for hits in self._pages(point, without_key, _PAGE_MAX):
+            for hits in self._pages(point, without_key, self._cut.page_most):
                 yield [hit["_id"] for hit in hits]
 
     def find(self, ids: Sequence[str], *, whole: bool) -> Mapping[str, Sequence[Found]]:
@@ -111,7 +120,7 @@ class ElasticDigests:
             body["search_after"] = hits[-1]["sort"]
 
     def _hits_of(self, ids: Sequence[str], *, whole: bool) -> Sequence[Any]:
-        body = {"query": {"ids": {"values": list(ids)}}, "size": _PAGE_MAX, "version": True}
+        body = {"query": {"ids": {"values": list(ids)}}, "size": self._cut.page_most, "version": True}
         read = "hits.hits._id,hits.hits._routing,hits.hits._version,hits.hits._source"
         if not whole:
             answer = self._ask(f"/{self._index}/_search", {**body, "_source": [OWN_FIELD]}, read)

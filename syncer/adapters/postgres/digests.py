@@ -8,7 +8,6 @@ from itertools import islice
 from threading import Lock
 from typing import Any
 
-import psycopg
 from sqlalchemy import ColumnElement, Connection, CursorResult, Select, func, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -64,7 +63,8 @@ class PostgresDigests:
         self._statement = readable(_statement(table, fields))
         self._keys_statement = readable(_keys_statement(table))
         self._lock = Lock()
-        self._running: psycopg.Connection[Any] | None = None
+        #: Interrupts the statement that runs, if one does.
+        self._interrupt: Callable[[], None] | None = None
         self._cancelled = False
 
     def rows(self) -> int:
@@ -91,9 +91,8 @@ class PostgresDigests:
         """Let `pages` raise SourceUnavailable soon; from any thread. Never raises."""
         self._cancelled = True
         with self._lock:
-            if self._running is not None:
-                with suppress(psycopg.Error):
-                    self._running.cancel_safe(timeout=1)
+            if self._interrupt is not None:
+                self._interrupt()
 
     def keys(self, ids: Sequence[str]) -> Mapping[str, Key]:
         """Return the keys that document ids stand for; see `ports.SourceDigests`."""
@@ -130,13 +129,20 @@ class PostgresDigests:
     @contextmanager
     def _cancellable(self, connection: Connection) -> Iterator[None]:
         driver: Any = connection.connection.driver_connection
+        failed = connection.dialect.loaded_dbapi.Error
+
+        def interrupt() -> None:
+            # Where the server cannot be reached, the statement is not waited for either.
+            with suppress(failed):
+                driver.cancel_safe(timeout=1)
+
         with self._lock:
-            self._running = driver
+            self._interrupt = interrupt
         try:
             yield
         finally:
             with self._lock:
-                self._running = None
+                self._interrupt = None
 
     def _one_by_one(self, after: str | None) -> Iterator[Sequence[Digest]]:
         """Yield the rows above an id as `pages` does, each batch hydrated: of a row that fails the rest is read."""

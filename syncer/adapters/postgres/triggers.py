@@ -19,10 +19,12 @@ _SEARCH_PATH = "pg_catalog, pg_temp"
 #: A schema with this comment was made here, and goes when it is empty.
 _SCHEMA_COMMENT = "Made by syncer install-triggers"
 
+#: Types whose equal values are written alike; enumerations besides.
+_EXACT = frozenset({"int2", "int4", "int8", "oid", "bool", "uuid"})
+#: Types of which that is so in the order of bytes.
+_TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
 #: Types whose text is the same in every session; enumerations besides.
-_PLAIN = frozenset(
-    {"int2", "int4", "int8", "oid", "numeric", "bool", "uuid", "text", "varchar", "bpchar", "char", "name", "citext"}
-)
+_PLAIN = _EXACT | _TEXTS | {"numeric", "char", "citext"}
 
 _ONCE_WHY = """\
 -- The table of tombstones, one for all tables. Not CREATE … IF NOT EXISTS, which needs the privilege in any case.
@@ -207,14 +209,14 @@ class TombstoneTriggers:
     def _triggers(self, around: Surroundings) -> Iterator[str]:
         root = (self._table.schema, self._table.name)
         delete, update, truncate = self.names
-        old, new = (f"ROW({', '.join(self._columns(row))})::record" for row in ("OLD", "NEW"))
+        changed = "\n    OR ".join(self._changed(name) for name in dict.fromkeys(self._noted()))
         # By row: triggers of statements do not fire for what a subscription of logical replication deletes, nor on a
         # table whose partition was named.
         yield self._create(around, delete, "DELETE", root, "FOR EACH ROW")
         yield (
             "-- Not UPDATE OF: a BEFORE trigger changes columns that the statement does not name.\n"
-            "-- *<> compares bytes: two keys that are equal may be written differently, and that is two documents.\n"
-            + self._create(around, update, "UPDATE", root, f"FOR EACH ROW\n  WHEN ({old} *<> {new})")
+            "-- By bytes: equal keys may be written differently, 1.0 and 1.00, and those are two documents.\n"
+            + self._create(around, update, "UPDATE", root, f"FOR EACH ROW\n  WHEN ({changed})")
         )
         yield self._create(around, truncate, "TRUNCATE", root, "FOR EACH STATEMENT")
         yield (
@@ -242,6 +244,16 @@ class TombstoneTriggers:
 
     def _noted(self) -> Sequence[str]:
         return (*self._table.key, *([self._table.routing] if self._table.routing else []))
+
+    def _changed(self, name: str) -> str:
+        """Return the condition that a column is written differently now."""
+        column = self._table.columns[name]
+        old, new = f"OLD.{qualified(name)}", f"NEW.{qualified(name)}"
+        if column.array or not (column.type in _EXACT | _TEXTS or column.kind == "e"):
+            # Right for all types, and slower: 6 in place of 2 µs for an update of one row.
+            return f"ROW({old})::record *<> ROW({new})::record"
+        collate = ' COLLATE "C"' if column.type in _TEXTS else ""
+        return f"{old}{collate} IS DISTINCT FROM {new}{collate}"
 
     def _columns(self, row: str) -> Sequence[str]:
         return [f"{row}.{qualified(name)}" for name in self._noted()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +37,8 @@ class Answer:
     status: int | None
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: The connection is reset in the middle of the body.
+    cut: bool = False
 
 
 ELASTICSEARCH: Mapping[str, str] = {"X-Elastic-Product": "Elasticsearch"}
@@ -59,6 +63,12 @@ def scripted(answer: Callable[[Request], Answer]) -> Iterator[str]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
+            if said.cut:
+                self.wfile.write(text.encode()[: len(text) // 2])
+                self.close_connection = True
+                # With a linger of zero, close sends a reset.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return
             self.wfile.write(text.encode())
 
         do_POST = do_PUT = do_HEAD = do_GET
@@ -78,3 +88,26 @@ def scripted(answer: Callable[[Request], Answer]) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+LIMITS = {"nodes": {"n": {"http": {"max_content_length_in_bytes": 10_000}}}}
+TOO_BUSY = {"error": {"type": "es_rejected_execution_exception", "reason": "queue is full"}, "status": 429}
+
+
+class Script:
+    """Answers bulks in turn, the last answer ever after; `sent` holds the ids of each request."""
+
+    def __init__(self, *answers: Answer | None) -> None:
+        """None: everything is applied."""
+        self.sent: list[list[str]] = []
+        self._answers = iter(answers)
+        self._last: Answer | None = None
+
+    def __call__(self, request: Request) -> Answer:
+        if request.path.startswith("/_nodes/stats"):
+            return Answer(200, {"nodes": {"n": {"indexing_pressure": {"memory": {"limit_in_bytes": 5_000}}}}})
+        if request.path.startswith("/_nodes"):
+            return Answer(200, LIMITS)
+        self.sent.append([line["index"]["_id"] for line in request.lines[::2]])
+        self._last = next(self._answers, self._last)
+        return self._last or Answer(200, request.all_applied())

@@ -128,17 +128,16 @@ def test_a_slow_server_is_unavailable() -> None:
 
 
 def test_a_wait_that_the_server_asks_for_is_passed_on() -> None:
-    """`Retry-After` in seconds; a date in it is not read."""
-    for header, seconds in (("7", 7.0), ("Sun, 22 Nov 2026 10:00:00 GMT", None)):
-        answer = Answer(429, {"error": {"type": "x", "reason": "y"}}, {"Retry-After": header})
-        with (
-            scripted(lambda _, answer=answer: answer) as url,  # type: ignore[misc]
-            connect(ElasticConnection(hosts=(url,))) as client,
-            pytest.raises(SinkUnavailable) as away,
-            translate_errors(),
-        ):
-            client.info()
-        assert away.value.retry_after == seconds
+    """`Retry-After`, in the error."""
+    answer = Answer(429, {"error": {"type": "x", "reason": "y"}}, {"Retry-After": "7"})
+    with (
+        scripted(lambda _: answer) as url,
+        connect(ElasticConnection(hosts=(url,))) as client,
+        pytest.raises(SinkUnavailable) as away,
+        translate_errors(),
+    ):
+        client.info()
+    assert away.value.retry_after == 7.0
 
 
 def test_an_answer_that_fits_no_group_stops_the_pipeline() -> None:

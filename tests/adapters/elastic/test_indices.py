@@ -13,6 +13,7 @@ from syncer.core.error import ConfigurationError, FatalError, IndexMissing, Sink
 from syncer.core.field import Field, VectorField
 from syncer.core.index import write_alias
 from tests.conftest import Elastic
+from tests.services.search import lose_data
 
 META = {"pipeline": "articles", "fingerprint": {"mapping": "1"}}
 FIELDS = [Field("title", "title", "text", analyzer="english", keyword=True, autocomplete=True)]
@@ -157,6 +158,22 @@ def test_an_index_whose_shards_are_away_is_not_another_one(real_elastic: Elastic
     assert indices.identity(name) == before
 
 
+def test_an_index_that_lost_its_data_is_another_one_although_it_keeps_its_uuid(
+    real_elastic: Elastic, index_prefix: str
+) -> None:
+    """† A shard that is allocated empty, like one restored from a snapshot over a closed index, begins a history."""
+    name = f"{index_prefix}-1"
+    indices = indices_of(real_elastic)
+    indices.create(name, META)
+    real_elastic.client.index(index=name, id="1", document={"title": "acknowledged"})
+    before = indices.identity(name)
+    lose_data(real_elastic.client, name)
+    after = indices.identity(name)
+    assert not real_elastic.client.exists(index=name, id="1")
+    assert after.uuid == before.uuid
+    assert after != before
+
+
 def test_a_missing_index_or_write_alias_is_told(elastic: Elastic, index_prefix: str) -> None:
     """Both are needed to write."""
     indices = indices_of(elastic)
@@ -169,7 +186,7 @@ def test_a_missing_index_or_write_alias_is_told(elastic: Elastic, index_prefix: 
 
 
 def test_an_index_that_may_lose_acknowledged_writes_is_not_accepted(elastic: Elastic, index_prefix: str) -> None:
-    """Durability `async`, set behind our back, stops the pipeline."""
+    """† Durability `async`, set behind our back, stops the pipeline."""
     indices = indices_of(elastic)
     indices.create(f"{index_prefix}-1", META)
     elastic.client.indices.put_settings(index=f"{index_prefix}-1", settings={"translog.durability": "async"})

@@ -1,37 +1,29 @@
-"""Writes to an index: what is sent, and what the answers mean."""
+"""Writes to an index: what is sent, what is stored, and what is refused."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from elasticsearch import Elasticsearch
 
 from syncer.adapters.elastic.action import Actions
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.mapping import IndexSettings, mapping
 from syncer.adapters.elastic.sink import ElasticSink
-from syncer.core.change import Document, Draft, Removal
-from syncer.core.error import AccessDenied, CredentialsRefused, FatalError, IndexMissing, SinkUnavailable, SyncerError
+from syncer.core.change import Removal
+from syncer.core.error import FatalError, IndexMissing
 from syncer.core.field import Field, VectorField
 from syncer.core.index import write_alias
 from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
-from tests.adapters.elastic.scripted import Answer, Request, scripted
+from tests.adapters.elastic.examples import a_document
 from tests.conftest import Elastic
 
 FIELDS = [Field("title", "title", "text"), Field("n", "n", "long"), Field("extra", "extra", "object")]
 JSON = {"accept": "application/json"}
 VECTORS = [VectorField("v", "{title}", 3)]
-
-
-def a_document(key: str, body: str = "{}", *, version: int = 100, vector: list[float] | None = None) -> Document:
-    vectors = {"v": struct.pack("<3f", *vector)} if vector else {}
-    return Document(Draft((key,), body, -7, {}), vectors, version)
 
 
 @pytest.fixture
@@ -143,7 +135,7 @@ def test_a_shard_that_is_away_puts_off_its_documents_and_not_the_others(
 
 
 def test_a_row_that_breaks_the_whole_request_is_found(real_elastic: Elastic, sink: ElasticSink) -> None:
-    """A document on two lines makes the request unreadable: it is sent again in halves until the row stands alone."""
+    """† A document on two lines makes the request unreadable: it is sent again in halves until the row stands alone."""
     writes = [a_document(str(i), '{"n":\n1}' if i == 77 else "{}") for i in range(100)]
     outcomes = sink.write(writes)
     assert [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Rejected)] == [77]
@@ -179,7 +171,7 @@ def test_a_document_that_no_node_has_the_memory_for_is_rejected(real_elastic: El
 
 
 def test_a_missing_index_is_not_created(elastic: Elastic, index_prefix: str, index: str, sink: ElasticSink) -> None:
-    """Nor is it written to by its own name: the write alias alone will do."""
+    """† Nor is it written to by its own name: the write alias alone will do."""
     with pytest.raises(IndexMissing, match=index):
         ElasticSink(elastic.client, index).write([a_document("1")])
     elastic.client.indices.delete(index=index)
@@ -205,141 +197,3 @@ def test_several_threads_write_at_once(elastic: Elastic, index: str, sink: Elast
     with ThreadPoolExecutor(8) as threads:
         for worker, outcomes in enumerate(threads.map(work, range(8))):
             assert [i % 10 for i, outcome in enumerate(outcomes) if isinstance(outcome, Rejected)] == [worker] * 5
-
-
-LIMITS = {"nodes": {"n": {"http": {"max_content_length_in_bytes": 10_000}}}}
-TOO_BUSY = {"error": {"type": "es_rejected_execution_exception", "reason": "queue is full"}, "status": 429}
-
-
-class Script:
-    """Answers bulks in turn, the last answer ever after; `sent` holds the ids of each request."""
-
-    def __init__(self, *answers: Answer | None) -> None:
-        """None: everything is applied."""
-        self.sent: list[list[str]] = []
-        self._answers = iter(answers)
-        self._last: Answer | None = None
-
-    def __call__(self, request: Request) -> Answer:
-        if request.path.startswith("/_nodes/stats"):
-            return Answer(200, {"nodes": {"n": {"indexing_pressure": {"memory": {"limit_in_bytes": 5_000}}}}})
-        if request.path.startswith("/_nodes"):
-            return Answer(200, LIMITS)
-        self.sent.append([line["index"]["_id"] for line in request.lines[::2]])
-        self._last = next(self._answers, self._last)
-        return self._last or Answer(200, request.all_applied())
-
-
-@pytest.fixture
-def scripted_sink() -> Iterator[Any]:
-    """Call it with a script and a size of chunks: a sink that talks to it."""
-    with ExitStack() as stack:
-
-        def make(script: Script, chunk_bytes_max: int = 8 * 2**20) -> ElasticSink:
-            url = stack.enter_context(scripted(script))
-            # As it comes, a client sends again what fails.
-            client = stack.enter_context(Elasticsearch(url))
-            return ElasticSink(client, "w", chunk_bytes_max=chunk_bytes_max)
-
-        yield make
-
-
-def test_the_servers_own_limit_is_the_default(scripted_sink: Any) -> None:
-    """A document that the server would refuse for its length is rejected without sending it."""
-    script = Script()
-    applied, rejected = scripted_sink(script).write([a_document("1"), a_document("2", f'{{"title":"{"x" * 10_000}"}}')])
-    assert applied == Applied()
-    assert isinstance(rejected, Rejected)
-    assert script.sent == [["1"]]
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_server_under_pressure_puts_off_what_it_has_not_taken(scripted_sink: Any, status: int) -> None:
-    """Chunks that were answered for keep their outcomes; the rest is put off for as long as the server asks."""
-    script = Script(None, Answer(status, TOO_BUSY, {"Retry-After": "3"}))
-    outcomes = scripted_sink(script, chunk_bytes_max=400).write([a_document(str(i)) for i in range(9)])
-    taken = len(script.sent[0])
-    assert 0 < taken < 9
-    assert len(script.sent) == 2
-    assert outcomes[:taken] == [Applied()] * taken
-    assert outcomes[taken:] == [Deferred("es_rejected_execution_exception: queue is full", 3.0)] * (9 - taken)
-
-
-def test_a_document_too_large_for_the_servers_memory_is_told_from_pressure(scripted_sink: Any) -> None:
-    """Of a request that is put off, the document that can never be taken is rejected."""
-    writes = [a_document("1"), a_document("2", json.dumps({"title": "x" * 1500})), a_document("3")]
-    put_off, never, put_off_too = scripted_sink(Script(Answer(429, TOO_BUSY))).write(writes)
-    assert isinstance(put_off, Deferred)
-    assert isinstance(put_off_too, Deferred)
-    assert isinstance(never, Rejected)
-    assert never.kind == "document_too_large"
-
-
-def test_a_proxy_that_refuses_large_requests_gets_smaller_ones(scripted_sink: Any) -> None:
-    """413 for the whole: halves, down to the single document that is still too large."""
-    script = Script()
-    limited = Limited(script, 600)
-    long = a_document("long", json.dumps({"title": "x" * 700}))
-    outcomes = scripted_sink(limited).write([*(a_document(str(i)) for i in range(7)), long])
-    assert outcomes[:7] == [Applied()] * 7
-    assert isinstance(outcomes[7], Rejected)
-    assert outcomes[7].kind == "document_too_large"
-
-
-class Limited(Script):
-    """Refuses requests above a size with an empty 413, as proxies do."""
-
-    def __init__(self, script: Script, bytes_max: int) -> None:
-        super().__init__()
-        self._script = script
-        self._bytes_max = bytes_max
-
-    def __call__(self, request: Request) -> Answer:
-        too_large = len(request.body) > self._bytes_max
-        return Answer(413, "", {"Content-Type": "text/html"}) if too_large else self._script(request)
-
-
-def test_a_lost_answer_is_not_sent_again(scripted_sink: Any) -> None:
-    """What was sent may have been applied: the engine hydrates and numbers it again, the sink only says so."""
-    script = Script(Answer(None))
-    with pytest.raises(SinkUnavailable):
-        scripted_sink(script).write([a_document("1")])
-    assert script.sent == [["1"]]
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (Answer(401, {"error": {"type": "security_exception", "reason": "not known"}}), CredentialsRefused),
-        (Answer(403, {"error": {"type": "security_exception", "reason": "unauthorized"}}), AccessDenied),
-        (Answer(404, {"error": {"type": "index_not_found_exception", "reason": "no such index"}}), IndexMissing),
-        (Answer(502, "<html>Bad Gateway</html>", {"Content-Type": "text/html"}), SinkUnavailable),
-        (Answer(200, {"items": []}), FatalError),
-        (Answer(200, {"items": [{"index": {"_id": "2", "status": 200}}]}), FatalError),
-        (
-            Answer(200, {"items": [{"index": {"_id": "1", "status": 403, "error": {"type": "security_exception"}}}]}),
-            AccessDenied,
-        ),
-    ],
-)
-def test_what_no_row_is_to_blame_for_is_raised(scripted_sink: Any, answer: Answer, error: type[SyncerError]) -> None:
-    """Nor is an answer believed that is about something else, or about less than was sent."""
-    with pytest.raises(error) as raised:
-        scripted_sink(Script(answer)).write([a_document("1")])
-    assert type(raised.value) is error
-
-
-def test_passing_trouble_with_a_row_puts_it_off(scripted_sink: Any) -> None:
-    """A shard without primary, a block, a full queue: said of one row, the others are applied."""
-    blocked = {"type": "cluster_block_exception", "reason": "read-only"}
-    items = [
-        {"index": {"_id": "1", "status": 201, "result": "created"}},
-        {"index": {"_id": "2", "status": 503, "error": {"type": "unavailable_shards_exception", "reason": "x"}}},
-        {"index": {"_id": "3", "status": 403, "error": blocked}},
-    ]
-    created, away, block = scripted_sink(Script(Answer(200, {"items": items}))).write(
-        [a_document("1"), a_document("2"), a_document("3")]
-    )
-    assert created == Applied(created=True)
-    assert isinstance(away, Deferred)
-    assert isinstance(block, Deferred)

@@ -13,6 +13,7 @@ from syncer.adapters.postgres.catalog import read_table
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.core.error import SourceUnavailable
 from syncer.core.table import Table
+from tests.adapters.postgres.noting import ITEM, PARTITIONED, install
 
 #: Connects as another role; without one: as superuser.
 OpenSession = Callable[..., Session]
@@ -60,6 +61,7 @@ def _read(session: Session) -> ReadTable:
             "watermark_zone": None,
             "soft_delete": None,
             "where": None,
+            "routing": None,
             "setting": "pipelines.items",
         }
         return read_table(session, name, **defaults | settings)
@@ -75,6 +77,24 @@ def _role(postgres_url: str, admin: psycopg.Connection[Any]) -> Iterator[str]:
     yield name
     admin.execute(f'DROP OWNED BY "{name}"')
     admin.execute(f'DROP ROLE "{name}"')
+
+
+@pytest.fixture(name="item")
+def _item(admin: psycopg.Connection[Any], session: Session, read: ReadTable) -> Table:
+    """Rows 1 to 5 of tenant a, whose deletes are noted."""
+    admin.execute(ITEM)
+    table = read()
+    install(session, table)
+    return table
+
+
+@pytest.fixture(name="partitioned")
+def _partitioned(admin: psycopg.Connection[Any], session: Session, read: ReadTable) -> Table:
+    """Partitions on two levels, with rows 1, 2 and 11, 12."""
+    admin.execute(PARTITIONED)
+    table = read()
+    install(session, table)
+    return table
 
 
 def url_of(url: str, role: str | None) -> str:

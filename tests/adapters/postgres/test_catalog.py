@@ -117,13 +117,21 @@ def test_partitioned_table(read: ReadTable) -> None:
         ("item", {"watermark_zone": "UTC"}, "items.watermark_zone: public.item.updated_at is a timestamptz", "out"),
         ("item", {"soft_delete": "deletet"}, "pipelines.items.soft_delete: public.item has no", "did you mean deleted"),
         ("item", {"soft_delete": "title"}, "public.item.title is of type text, neither a time nor boolean", "where"),
+        (
+            "item",
+            {"routing": "tittle"},
+            "pipelines.items.routing: public.item has no column tittle",
+            "did you mean title?",
+        ),
         ("item", {"where": "nope = 1"}, 'pipelines.items.where: column "nope" does not exist', "nope = 1"),
         ("item", {"where": "id ="}, "pipelines.items.where: syntax error", "id ="),
         ("item", {"where": "title"}, "pipelines.items.where: argument of WHERE must be type boolean", "title"),
     ],
 )
-def test_refused(name: str, settings: dict[str, Any], message: str, hint: str, read: ReadTable) -> None:
-    """What is not there or cannot serve is refused in words that name the setting and say what to do."""
+def test_what_cannot_serve_is_refused(
+    name: str, settings: dict[str, Any], message: str, hint: str, read: ReadTable
+) -> None:
+    """† What is not there or cannot serve is refused in words that name the setting and say what to do."""
     with pytest.raises(ConfigurationError) as raised:
         read(name, **settings)
     assert message in raised.value.message
@@ -191,5 +199,6 @@ def test_where_without_privilege(role: str, open_session: OpenSession) -> None:
             watermark_zone=None,
             soft_delete=None,
             where="id > 1",
+            routing=None,
             setting="pipelines.items",
         )

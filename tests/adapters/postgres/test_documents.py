@@ -80,6 +80,23 @@ def test_rows_without_document(
     assert set(bodies(documents(session, read(**settings), "title").hydrate(ALL).drafts)) == expected
 
 
+def test_routing(admin: Connection, session: Session, read: ReadTable) -> None:
+    """A document comes with the text of its routing, and a row without document says where its document was."""
+    admin.execute(
+        "UPDATE item SET deleted = true WHERE id > 1;"
+        "INSERT INTO item (id, title, price) VALUES (4, 'four', NULL), (5, 'other', 2.50)"
+    )
+    settings = {"soft_delete": "deleted", "where": "title <> 'other'"}
+    routed = documents(session, read(routing="price", **settings), "title", template="{title}")
+    hydration = routed.hydrate([*ALL, ("5",), ("6",)])
+    assert {draft.key[0]: draft.routing for draft in hydration.drafts} == {"1": "1.50", "4": ""}
+    assert hydration.drafts[0].texts == {"vector": "one"}
+    assert hydration.routings == {("2",): "2", ("3",): "0", ("5",): "2.50"}
+    unrouted = documents(session, read(**settings), "id").hydrate(ALL)
+    assert [draft.routing for draft in unrouted.drafts] == [None, None]
+    assert unrouted.routings == {}
+
+
 def test_odd_names(admin: Connection, session: Session, read: ReadTable) -> None:
     """Columns and fields may be called like anything in the statement, or have anything in their names."""
     admin.execute(
@@ -119,8 +136,8 @@ def test_key_in_another_spelling(admin: Connection, session: Session, read: Read
     assert hydration.hydrate([("1.5",)]).drafts == []
 
 
-def test_line_breaks_in_json(admin: Connection, session: Session, read: ReadTable) -> None:
-    """Line breaks between the parts of a JSON value become blanks, and those in its strings stay."""
+def test_line_breaks_in_json_become_blanks(admin: Connection, session: Session, read: ReadTable) -> None:
+    """† Line breaks between the parts of a JSON value become blanks, and those in its strings stay."""
     admin.execute("CREATE TABLE note (id integer PRIMARY KEY, j json, js json[], updated_at timestamptz)")
     admin.execute(r"""INSERT INTO note VALUES (1, E'{\r\n"a": "x\\ny"}', ARRAY[E'[\n1]']::json[])""")
     (draft,) = documents(session, read("note")).hydrate([("1",)]).drafts
@@ -156,11 +173,12 @@ def test_statement(session: Session, read: ReadTable) -> None:
     assert ":key_1::integer[]" in shown
     assert shown == documents(session, read(where="price > 1"), "title", template="{title}").statement
     others = [
+        documents(session, read(where="price > 1", routing="price"), "title", template="{title}"),
         documents(session, read(where="price > 2"), "title", template="{title}"),
         documents(session, read(where="price > 1"), "title", template="{title}."),
         documents(session, read(where="price > 1"), "title", "price", template="{title}"),
     ]
-    assert len({shown, *(other.statement for other in others)}) == 4
+    assert len({shown, *(other.statement for other in others)}) == 5
 
 
 MANY_TYPES = """
@@ -176,10 +194,10 @@ INSERT INTO many VALUES (
 """
 
 
-def test_hash_is_stable(
+def test_the_hash_is_the_same_for_every_role_and_version(
     admin: Connection, role: str, session: Session, open_session: OpenSession, read: ReadTable
 ) -> None:
-    """Document and hash are the same for every role, whatever its defaults, and on every version of Postgres."""
+    """† Document and hash are the same for every role, whatever its defaults, and on every version of Postgres."""
     admin.execute(MANY_TYPES)
     admin.execute(f'GRANT SELECT ON many TO "{role}"')
     for setting, value in {
@@ -265,8 +283,10 @@ def test_errors_that_no_row_causes(admin: Connection, session: Session, read: Re
         hydration.hydrate(ALL)
 
 
-def test_row_level_security(admin: Connection, role: str, open_session: OpenSession, read: ReadTable) -> None:
-    """A policy that would hide rows is an error: hidden rows would be taken for deleted ones."""
+def test_row_level_security_is_an_error_and_not_an_absence(
+    admin: Connection, role: str, open_session: OpenSession, read: ReadTable
+) -> None:
+    """† A policy that would hide rows is an error: hidden rows would be taken for deleted ones."""
     admin.execute(f'GRANT SELECT ON item TO "{role}"')
     hydration = documents(open_session(role), read(), "title")
     assert len(hydration.hydrate(ALL).drafts) == 3

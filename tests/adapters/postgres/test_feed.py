@@ -40,8 +40,8 @@ def read_all(feed: PostgresChangeFeed, rows: int, until: datetime = LATER) -> li
     return found
 
 
-def test_pages_of_one_watermark(admin: Connection, session: Session, read: ReadTable) -> None:
-    """Pages go on within one watermark by key, in the database's order: every row comes once."""
+def test_pages_go_on_within_one_watermark_by_key(admin: Connection, session: Session, read: ReadTable) -> None:
+    """† Pages go on within one watermark by key, in the database's order: every row comes once."""
     create(admin)
     admin.execute("INSERT INTO item SELECT i, %s FROM generate_series(1, 25) AS i", (NOON,))
     changes = read_all(PostgresChangeFeed(session, read()), rows=10)
@@ -84,8 +84,10 @@ def test_watermarks_that_python_cannot_hold(admin: Connection, session: Session,
     assert [change.key for change in changes] == [("3",), ("4",)]
 
 
-def test_row_version(admin: Connection, session: Session, read: ReadTable) -> None:
-    """An update within one watermark shows in the row version."""
+def test_an_update_within_one_watermark_shows_in_the_row_version(
+    admin: Connection, session: Session, read: ReadTable
+) -> None:
+    """† An update within one watermark shows in the row version."""
     create(admin, str(NOON))
     feed = PostgresChangeFeed(session, read())
     (before,) = feed.read(START, LATER, 10).changes
@@ -95,8 +97,8 @@ def test_row_version(admin: Connection, session: Session, read: ReadTable) -> No
     assert after.row_version != before.row_version
 
 
-def test_watermark_without_zone(admin: Connection, session: Session, read: ReadTable) -> None:
-    """A watermark without time zone is read as UTC, and the feed says which zone it really is."""
+def test_a_watermark_without_zone_is_read_as_utc(admin: Connection, session: Session, read: ReadTable) -> None:
+    """† A watermark without time zone is read as UTC, and the feed says which zone it really is."""
     create(admin, "2026-05-04 11:59:59", "2026-05-04 12:00:00.000001", type_="timestamp")
     feed = PostgresChangeFeed(session, read(watermark_zone="America/New_York"))
     (change,) = feed.read(Position(NOON), LATER, 10).changes

@@ -66,8 +66,8 @@ def test_transaction_that_wrote_nothing(source: PostgresSource, writer: Connecti
     assert source.observe().open_since == {}
 
 
-def test_prepared_transaction(source: PostgresSource, writer: Connection) -> None:
-    """PREPARE leaves a transaction open, under the same name; its start is hidden then."""
+def test_a_prepared_transaction_stays_open_under_its_name(source: PostgresSource, writer: Connection) -> None:
+    """† PREPARE leaves a transaction open, under the same name; its start is hidden then."""
     names = source.observe().open_since.keys()
     writer.execute("INSERT INTO item VALUES (1)")
     writer.execute("PREPARE TRANSACTION 'half way'")
@@ -92,8 +92,10 @@ def test_unprivileged_role(role: str, open_session: OpenSession, writer: Connect
     assert source.observe().open_since == {}
 
 
-def test_other_database(source: PostgresSource, postgres_server: PostgresServer) -> None:
-    """Transactions in another database, prepared ones too, hold nothing up."""
+def test_transactions_of_another_database_hold_nothing_up(
+    source: PostgresSource, postgres_server: PostgresServer
+) -> None:
+    """† Transactions in another database, prepared ones too, hold nothing up."""
     with psycopg.connect(postgres_server.url()) as other:
         other.execute("CREATE TEMPORARY TABLE t (i integer)")
         other.rollback()
@@ -107,8 +109,10 @@ def test_other_database(source: PostgresSource, postgres_server: PostgresServer)
             other.execute("ROLLBACK PREPARED 'syncer elsewhere'")
 
 
-def test_transactions_that_share_a_message(source: PostgresSource, writer: Connection, postgres_url: str) -> None:
-    """A transaction that follows another one in its message counts from the message's arrival: that is its now()."""
+def test_a_transaction_that_shares_a_message_counts_from_its_arrival(
+    source: PostgresSource, writer: Connection, postgres_url: str
+) -> None:
+    """† A transaction that follows another one in its message counts from the message's arrival: that is its now()."""
     writer.execute("LOCK TABLE item")
     with psycopg.connect(postgres_url, autocommit=True) as late:
         thread = threading.Thread(
@@ -128,8 +132,10 @@ def test_transactions_that_share_a_message(source: PostgresSource, writer: Conne
             thread.join()
 
 
-def test_slow_commit_and_chain(source: PostgresSource, writer: Connection, postgres_url: str) -> None:
-    """What COMMIT AND CHAIN begins counts from when the commit was asked for, however long that took."""
+def test_what_a_slow_commit_and_chain_begins_counts_from_when_it_was_asked_for(
+    source: PostgresSource, writer: Connection, postgres_url: str
+) -> None:
+    """† What COMMIT AND CHAIN begins counts from when the commit was asked for, however long that took."""
     writer.rollback()
     with psycopg.connect(postgres_url, autocommit=True) as gate, psycopg.connect(postgres_url, autocommit=True) as late:
         gate.execute(
@@ -162,8 +168,8 @@ def waits(gate: Connection, late: Connection, kind: str) -> bool:
     return gate.execute(found, (late.info.backend_pid, kind)).fetchone() is not None
 
 
-def test_replication_sender(source: PostgresSource, admin: Connection, postgres_url: str) -> None:
-    """A replication sender is at work for ever, and holds nothing up."""
+def test_a_replication_sender_holds_nothing_up(source: PostgresSource, admin: Connection, postgres_url: str) -> None:
+    """† A replication sender is at work for ever, and holds nothing up."""
     if admin.execute("SHOW wal_level").fetchone() != ("logical",):
         pytest.skip("the server's wal_level is not logical")
     admin.execute("CREATE PUBLICATION everything FOR ALL TABLES")
@@ -185,8 +191,8 @@ def test_replication_sender(source: PostgresSource, admin: Connection, postgres_
         wait_for(lambda: admin.execute(gone, (slot,)).fetchall())
 
 
-def test_autovacuum(source: PostgresSource, admin: Connection) -> None:
-    """Autovacuum is in a transaction for as long as it takes, and holds nothing up."""
+def test_autovacuum_holds_nothing_up(source: PostgresSource, admin: Connection) -> None:
+    """† Autovacuum is in a transaction for as long as it takes, and holds nothing up."""
     slowly = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
     admin.execute(f"CREATE TABLE dusty (i integer) WITH ({slowly})")
     admin.execute("INSERT INTO dusty SELECT generate_series(1, 20000)")
@@ -240,8 +246,8 @@ def test_identity(source: PostgresSource, session: Session, admin: Connection) -
     assert source.server_version() == (admin.info.server_version // 10000, admin.info.server_version % 10000)
 
 
-def test_standby() -> None:
-    """A standby is refused: it does not know the transactions that are open on its primary."""
+def test_a_standby_is_refused() -> None:
+    """† A standby is refused: it does not know the transactions that are open on its primary."""
     server = OwnPostgres(bin_dir())
     try:
         server.start()

@@ -1,0 +1,31 @@
+"""Who waits, as others see it."""
+
+from __future__ import annotations
+
+import threading
+
+from syncer.adapters.postgres.session import STATE_SETTINGS, Session
+from syncer.adapters.postgres.waiting_list import WaitingList
+from syncer.core.error import StateUnavailable
+
+FRESH_SECONDS = 0.5
+
+
+def test_who_is_frozen_does_not_count(postgres_url: str) -> None:
+    """It repeats every two seconds that it waits, as long as it lives."""
+    waiting = WaitingList.of("syncer", "items")
+    sessions = [
+        Session(postgres_url, setting="state.url", settings=STATE_SETTINGS, unavailable=StateUnavailable)
+        for _ in range(2)
+    ]
+    try:
+        with sessions[0].use() as one, sessions[1].use() as other:
+            waiting.enter(one, 1)
+            assert waiting.fewest(other, FRESH_SECONDS) == 1
+            threading.Event().wait(2 * FRESH_SECONDS)
+            assert waiting.fewest(other, FRESH_SECONDS) is None
+            waiting.enter(one, 1)
+            assert waiting.fewest(other, FRESH_SECONDS) == 1
+    finally:
+        for session in sessions:
+            session.close()

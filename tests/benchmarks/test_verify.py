@@ -1,0 +1,82 @@
+"""Comparing a million rows, beside what merely reading both sides takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import psutil
+import psycopg
+import pytest
+from elasticsearch.helpers import scan
+
+from tests.acceptance.installation import Installation
+from tests.benchmarks.test_load import FIELDS, FILL, SCHEMA
+
+pytestmark = pytest.mark.benchmark
+
+ROWS = 1_000_000
+RUNS = 3
+
+
+def test_verify_of_a_million_rows(installation: Installation, machine: str) -> None:
+    """Seconds, rows a second, the processor time of syncer's own process, and the peak of its memory."""
+    installation.sql(SCHEMA)
+    installation.configure("public.page", fields=FIELDS, index={"replicas": 0})
+    installation.sql(FILL, 1, ROWS)
+    installation.sql("VACUUM ANALYZE public.page")
+    with installation.running("run", "--once") as loading:
+        assert loading.process.wait() == 0
+    print(f"\nreading alone: Postgres {_read_postgres(installation):.1f} s, Elasticsearch {_scan(installation):.1f} s")
+    for _ in range(RUNS):
+        seconds, processor, peak = _verify(installation)
+        print(
+            f"verify, {ROWS:,} rows x 1 kB: {seconds:.1f} s, {ROWS / seconds:,.0f} rows/s, "
+            f"processor {processor:.1f} s, RSS peak {peak:.0f} MiB"
+        )
+    print(f"({machine})")
+
+
+def _read_postgres(installation: Installation) -> float:
+    """Return the seconds of the plainest SELECT of key and hash."""
+    started = time.monotonic()
+    statement = 'SELECT id::text, md5(row_to_json(page)::text) FROM public.page ORDER BY id::text COLLATE "C"'
+    with psycopg.connect(installation.source_url) as connection, connection.cursor("plain") as cursor:
+        cursor.itersize = 10_000
+        assert sum(1 for _ in cursor.execute(statement)) == ROWS
+    return time.monotonic() - started
+
+
+def _scan(installation: Installation) -> float:
+    """Return the seconds of the client's own scan of all ids and hashes, in no order."""
+    started = time.monotonic()
+    query = {"_source": False, "docvalue_fields": ["_syncer.key", "_syncer.hash"]}
+    hits = scan(installation.client, index=installation.alias, size=10_000, query=query)
+    assert sum(1 for _ in hits) == ROWS
+    return time.monotonic() - started
+
+
+def _verify(installation: Installation) -> tuple[float, float, float]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "syncer", "verify", installation.alias, "--json"],
+        cwd=installation.directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    watched = psutil.Process(process.pid)
+    peak, processor = 0, 0.0
+    while process.poll() is None:
+        try:
+            peak = max(peak, watched.memory_info().rss)
+            processor = sum(watched.cpu_times()[:2])
+        except psutil.Error:
+            break
+        time.sleep(0.05)
+    assert process.stdout is not None
+    found = json.loads(process.stdout.read())
+    process.stdout.close()
+    assert process.wait() == 0
+    assert found["source_rows"] == found["indexed"] == ROWS
+    return float(found["seconds"]), processor, peak / 2**20

@@ -1,0 +1,81 @@
+"""What checkpoints and the index claim, held against the table; shares no code with the engine."""
+
+from __future__ import annotations
+
+import json
+
+from syncer.core.change import Change
+from syncer.core.key import Key
+from syncer.core.position import Position
+from tests.builders import World
+from tests.engine.writers import Writers, is_bad
+
+
+class Audit:
+    """Compares a world with what its writers have done."""
+
+    def __init__(self, world: World, writers: Writers) -> None:
+        self._world = world
+        self._writers = writers
+        #: Rows that were found settled, which they stay: looking at them again would take most of a history's time.
+        self._found: set[Change] = set()
+
+    def unsettled(self, feed: str, checkpoint: Position) -> list[str]:
+        """Return what lies below a committed checkpoint and is neither in the index as it is now nor a dead letter.
+
+        What will appear below it when its transaction commits counts too: nobody will read it then. Only meant while no
+        clock steps back, since a poll learns of a step after the fact.
+        """
+        if feed == self._world.table.name:
+            return [*self._unsettled_rows(checkpoint), *self._coming(checkpoint)]
+        latest = {change.key: change for change in self._world.table.tombstones()}
+        ghosts = {hit.key for hit in self._world.index.hits()} - self._world.table.documents().keys()
+        return [f"{key} was deleted" for key in ghosts & latest.keys() if _below(latest[key], checkpoint)]
+
+    def wrong(self) -> list[str]:
+        """Return what the index and the dead letters hold that the table does not say, and the other way round."""
+        truth, documents = self._writers.truth(), self._world.index.documents()
+        bad = {key for key, values in truth.items() if is_bad(values)}
+        letters = {letter.key for letter in self._world.dead_letters()}
+        hits = self._world.index.hits()
+        return [
+            *(f"lost {key}" for key in sorted(truth.keys() - documents.keys() - bad)),
+            *(f"twice {hit.key}" for hit in hits if documents[hit.key] != json.loads(hit.draft.body)),
+            *(f"ghost {key}" for key in sorted(documents.keys() - truth.keys())),
+            *(f"stale {key}" for key in sorted(truth.keys() & documents.keys() - bad) if truth[key] != documents[key]),
+            *(f"no dead letter {key}" for key in sorted(bad - letters)),
+            *(f"dead letter of a good row {key}" for key in sorted(letters - bad)),
+        ]
+
+    def _unsettled_rows(self, checkpoint: Position) -> list[str]:
+        rows = [c for c in self._world.table.changes() if c not in self._found and _below(c, checkpoint)]
+        renamed = self._renamed() if rows else set()
+        rows = [change for change in rows if change.key not in renamed]
+        if not rows:
+            return []
+        truth, documents = self._writers.truth(), self._world.index.documents()
+        letters = {letter.key for letter in self._world.dead_letters()}
+        lost = [c for c in rows if c.key not in letters and documents.get(c.key) != truth.get(c.key)]
+        self._found |= set(rows) - set(lost)
+        return [f"{change.key} of {change.watermark}" for change in lost]
+
+    def _coming(self, checkpoint: Position) -> list[str]:
+        """Return rows that are not committed yet and lie below the checkpoint."""
+        return [
+            f"{key} of {row.watermark}, not committed yet"
+            for transaction in self._writers.open
+            for key, row in transaction._writes.items()
+            if row and row.watermark and row.watermark < checkpoint.watermark and key not in self._renamed()
+        ]
+
+    def _renamed(self) -> set[Key]:
+        """Return rows that may have another key than they had, and the same watermark: the tombstones tell of them."""
+        committed = {change.key for change in self._world.table.tombstones()}
+        return committed | {each.key for transaction in self._writers.open for each in transaction._tombstones}
+
+
+def _below(change: Change, position: Position) -> bool:
+    if change.watermark == position.watermark:
+        # In the histories every key is a number, and the database orders them so.
+        return position.key is not None and int((change.row or change.key)[0]) <= int(position.key[0])
+    return change.watermark < position.watermark
