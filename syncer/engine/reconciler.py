@@ -50,15 +50,17 @@ class Reconciler:
 
 
 def reconcile_truncated(pipeline: Pipeline, events: Events, closed: Event | None = None) -> None:
-    """Make the index equal to its truncated table, and forget that this was asked for; nothing, where it was not."""
-    record = pipeline.store.index(pipeline.name)
-    if record is None or record.reconcile is None:
-        return
+    """Make the index equal to its truncated table, and forget that this was asked for; nothing, where it was not.
+
+    Once more, where the table is truncated again meanwhile.
+    """
 
     def stopping() -> bool:
         return pipeline.clock.stopping() or (closed is not None and closed.is_set())
 
-    verified = reconcile(pipeline, record, stopping=stopping)
-    if verified.complete:
+    while (record := pipeline.store.index(pipeline.name)) is not None and record.reconcile is not None:
+        verified = reconcile(pipeline, record, stopping=stopping)
+        if not verified.complete:
+            return
         pipeline.store.reconciled(record)
         events.reconciled(verified)

@@ -27,6 +27,7 @@ from syncer.engine.look import Looker, Seen
 from syncer.engine.pipeline import Pipeline, Sides
 from syncer.engine.read_ahead import ReadAhead
 from syncer.engine.repair import Repair
+from syncer.engine.spool import Spool
 
 #: Ids of each kind that are named.
 SAMPLES = 100
@@ -119,7 +120,7 @@ class Verification:
         self._repair = Repair(pipeline, sides.documents, self._looker, record) if repair else None
         self._pending_max = pending_max
         self._pending: dict[str, None] = {}
-        self._to_remove: list[str] = []
+        self._to_remove = Spool()
 
     def run(self) -> Verified:
         """Compare, mend where that is wanted, and note an index that is equal as verified.
@@ -136,6 +137,8 @@ class Verification:
             if self._stopping():
                 return self.verified
             raise
+        finally:
+            self._to_remove.close()
         self.verified.complete = True
         if self.verified.equal:
             self._pipeline.store.verified(self._record, self._pipeline.clock.now())
@@ -187,7 +190,7 @@ class Verification:
         for id_, seen in confirmed.items():
             self.verified.note(id_, seen)
         if self._repair is not None:
-            self._to_remove += [id_ for id_, seen in confirmed.items() if seen.unwanted]
+            self._to_remove.add(id_ for id_, seen in confirmed.items() if seen.unwanted)
             self._deliver({id_: seen for id_, seen in confirmed.items() if seen.deliverable})
 
     def _deliver(self, seen: Mapping[str, Seen]) -> None:
@@ -198,7 +201,7 @@ class Verification:
         _, last = self._watch(list(seen))
         self.verified.repaired += len(seen) - len(last)
         # Where the row has its document now, what is left of it lies under another routing.
-        self._to_remove += [id_ for id_, each in last.items() if each.unwanted]
+        self._to_remove.add(id_ for id_, each in last.items() if each.unwanted)
 
     def _remove(self) -> None:
         """Remove what has no row, unless that is suspiciously much. Both sides were read to their ends."""
@@ -213,8 +216,8 @@ class Verification:
             )
             return
         rows = self._pipeline.limits.poll.batch_rows
-        for start in range(0, len(self._to_remove), rows):
-            ids = self._to_remove[start : start + rows]
+        doomed = iter(self._to_remove)
+        while ids := list(islice(doomed, rows)):
             if self._stopping():
                 raise Stopped
             self._repair.remove(ids)

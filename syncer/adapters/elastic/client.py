@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from elastic_transport import Transport, TransportApiResponse
 from elasticsearch import Elasticsearch, OrjsonSerializer
 
-from syncer.adapters.elastic.error import CredentialsForgotten, translate_errors
+from syncer.adapters.elastic.error import AnswerCut, CredentialsForgotten, translate_errors
 from syncer.core.error import AccessDenied, ConfigurationError, FatalError
 
 #: What `connect` returns, for those who only hand it on.
@@ -24,6 +24,9 @@ OLDEST = (8, 15)
 
 #: Bulks and searches at once; more wait for a connection.
 _CONNECTIONS = 16
+
+#: A header of every answer.
+_PRODUCT = "x-elastic-product"
 
 _FINGERPRINT = re.compile(r"(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
 
@@ -66,19 +69,26 @@ class _Json(OrjsonSerializer):
 
 
 class _Transport(Transport):
-    """Tells credentials that are wrong from a server that cannot check them yet.
+    """Tells passing trouble from what does not pass, by what the server answered before.
 
     A secured server that starts answers 401 for some seconds, in the very words it has for a wrong password. Who was
     let in before takes that for passing trouble: else every restart of the server would end the daemon.
+
+    An answer whose connection breaks within its headers passes for one with fewer headers and no body, which the client
+    would take for the answer of another product.
     """
 
     _known = False
 
-    def perform_request(self, *args: Any, **options: Any) -> TransportApiResponse:
-        answer = super().perform_request(*args, **options)
-        if answer.meta.status == 401 and self._known:
+    def perform_request(self, method: str, *args: Any, **options: Any) -> TransportApiResponse:
+        answer = super().perform_request(method, *args, **options)
+        status, headers = answer.meta.status, answer.meta.headers
+        if status == 401 and self._known:
             raise CredentialsForgotten
-        self._known = self._known or answer.meta.status < 300
+        cut = (answer.body is None and method != "HEAD") or (self._known and _PRODUCT not in headers)
+        if status < 300 and cut:
+            raise AnswerCut
+        self._known = self._known or status < 300
         return answer
 
 

@@ -34,6 +34,13 @@ class CredentialsForgotten(TransportError):
         super().__init__("the server refuses the credentials that it took before: it starts, or they were changed")
 
 
+class AnswerCut(TransportError):
+    """The connection broke within the headers of an answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer broke off")
+
+
 @contextmanager
 def translate_errors() -> Iterator[None]:
     """Raise what the client raises as a SyncerError."""

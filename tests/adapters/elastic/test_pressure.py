@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 from elastic_transport import ApiError, ApiResponseMeta, HttpHeaders, NodeConfig
 
+from syncer.adapters.elastic.client import ElasticConnection, connect, server
 from syncer.adapters.elastic.error import retry_after
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.mapping import IndexSettings, mapping
 from syncer.adapters.elastic.sink import ElasticSink
+from syncer.core.change import Removal
 from syncer.core.error import SinkUnavailable
 from syncer.core.index import write_alias
 from syncer.core.outcome import Applied, Deferred, Rejected
 from tests.adapters.elastic.examples import a_document
 from tests.adapters.elastic.scripted import TOO_BUSY, Answer, Request, Script
 from tests.conftest import Elastic
+from tests.services.proxy import ProxyFactory, Way
 
 BREAKER = {"type": "circuit_breaking_exception", "reason": "[parent] Data too large", "durability": "TRANSIENT"}
 THREE = [a_document("1"), a_document("2"), a_document("3")]
@@ -159,3 +162,28 @@ def test_a_document_above_http_max_content_length_is_refused_alone(real_elastic:
     assert isinstance(longest, Rejected)
     assert longest.kind == "document_too_large"
     assert [before, after] == [Applied(created=True)] * 2
+
+
+def test_an_answer_that_is_cut_off_anywhere_is_trouble_that_passes(
+    elastic: Elastic, index_prefix: str, proxy: ProxyFactory
+) -> None:
+    """In its headers too, where it looks like the answer of another product, or like one without a body."""
+    alias = f"{index_prefix}-write"
+    elastic.client.indices.create(index=index_prefix, aliases={alias: {"is_write_index": True}})
+    between = proxy(elastic.url)
+    client = connect(ElasticConnection(hosts=[between.url(elastic.url)]))
+    server(client)
+    sink = ElasticSink(client, alias)
+    outcomes: dict[str, list[int]] = {}
+    for size in range(1, 400):
+        between.truncate(size, Way.ANSWER)
+        try:
+            sink.write([Removal(("1",), size)])
+            met = "answered"
+        except SinkUnavailable:
+            met = "unavailable"
+        outcomes.setdefault(met, []).append(size)
+        between.restore()
+    client.close()
+    assert len(outcomes["unavailable"]) > 100
+    assert min(outcomes.get("answered", [10_000])) > max(outcomes["unavailable"]), "only what arrived whole counts"
