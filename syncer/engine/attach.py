@@ -15,6 +15,7 @@ from syncer.core.settlement import Checkpoint, Settlement
 from syncer.engine.backfill import backfill
 from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline, Reader
+from syncer.engine.source_clocks import SourceClocks
 from syncer.ports import ChangeFeed, Lease
 
 #: How long a first load waits for transactions whose start this role may not see.
@@ -42,7 +43,7 @@ def register(pipeline: Pipeline) -> IndexRecord:
     return pipeline.store.register(IndexRecord(name, pipeline.name, pipeline.alias, Phase.NEW, 0, {}))
 
 
-def attach(pipeline: Pipeline, reader: Reader, lease: Lease, events: Events) -> Attached:
+def attach(pipeline: Pipeline, reader: Reader, lease: Lease, clocks: SourceClocks, events: Events) -> Attached:
     """Bring the index to the phase in which it is polled, and check that nothing was exchanged since.
 
     Goes on in the phase where an earlier process stopped. Raises FingerprintMismatch, IndexReplaced, IndexMissing.
@@ -53,7 +54,7 @@ def attach(pipeline: Pipeline, reader: Reader, lease: Lease, events: Events) -> 
         pipeline.indices.prove_alias(pipeline.alias, pipeline.name)
     delivered: Mapping[str, Sequence[Change]] = {}
     if record.phase is Phase.NEW:
-        delivered = _create(pipeline, reader, lease, record)
+        delivered = _create(pipeline, reader, lease, record, clocks)
     else:
         _prove(pipeline, reader, lease, record)
     events.attached(record)
@@ -91,13 +92,15 @@ def _record(pipeline: Pipeline) -> IndexRecord:
     return record
 
 
-def _create(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord) -> Mapping[str, Sequence[Change]]:
+def _create(
+    pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord, clocks: SourceClocks
+) -> Mapping[str, Sequence[Change]]:
     """Create the index, and fix before the first read from where polls will follow.
 
     Returns the changes above the checkpoints that are there already: the load hydrates them after this.
     """
     pipeline.indices.create(record.name, {"pipeline": pipeline.name, "fingerprint": dict(pipeline.fingerprint)})
-    checkpoints = _first_checkpoints(pipeline, reader)
+    checkpoints = _first_checkpoints(pipeline, reader, clocks)
     lease.commit(Settlement(checkpoints))
     lease.update(
         phase=Phase.LOADING,
@@ -121,12 +124,13 @@ def _changes_above(pipeline: Pipeline, feed: ChangeFeed, checkpoint: Checkpoint)
     return changes
 
 
-def _first_checkpoints(pipeline: Pipeline, reader: Reader) -> Mapping[str, Checkpoint]:
+def _first_checkpoints(pipeline: Pipeline, reader: Reader, clocks: SourceClocks) -> Mapping[str, Checkpoint]:
     """Return checkpoints such that a row which no read from now on shows lies above them.
 
     Of a transaction whose start is hidden from this role nothing is known, so it is given a while to end; where it does
     not, polls start from the beginning: slow, but nothing is lost.
     """
+    before = pipeline.clock.monotonic()
     observation = reader.source.observe()
     hidden = {name for name, since in observation.open_since.items() if since is None}
     deadline = pipeline.clock.monotonic() + HIDDEN_WAIT_SECONDS
@@ -141,6 +145,8 @@ def _first_checkpoints(pipeline: Pipeline, reader: Reader) -> Mapping[str, Check
             if since is not None:
                 position = position.not_above(earlier(since, margin))
         checkpoints[feed.name] = Checkpoint(position, local.clock, complete=True)
+        # A clock that is set back during the load is seen by the first poll.
+        clocks.settled(feed.name, local.clock, before)
     return checkpoints
 
 

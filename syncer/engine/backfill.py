@@ -15,6 +15,7 @@ from syncer.engine.batch import Routings
 from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.insist import Final, Stopped, insist
 from syncer.engine.pipeline import Pipeline, Reader
+from syncer.engine.second_look import second_look
 from syncer.ports import BackfillProgress
 
 #: (rows settled, rows in all); called from several threads.
@@ -214,4 +215,7 @@ class _RangeRun:
         self._stored_at = self._pipeline.clock.monotonic()
         settlement = self._ledger.close()
         open_now = self._progress.advance(self._part, settlement)
+        if settlement.dead_letters and not self._first_load:
+            mended = second_look(self._delivery, settlement.dead_letters, self._pipeline.clock)
+            open_now = self._progress.advance(self._part, mended)
         self._pipeline.budget.spend(open_now, settlement.dead_letters)

@@ -70,6 +70,8 @@ class _Numbered:
 class _Written:
     outcomes: dict[Key, Outcome]
     vectors: Vectors
+    #: Where documents were written to, where that is not where their id leads.
+    places: Mapping[Key, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class Delivery:
         self._prove = prove
         self._on_overtaken = on_overtaken
         self._stop_at: float | None = None
+        #: Numbers up to this one were drawn before the sequence was raised.
+        self._raised_after = 0
 
     def run(self, batches: Iterable[B]) -> Iterator[tuple[B, Delivered]]:
         """Yield each batch with its outcomes, in order, while later ones are on their way.
@@ -173,7 +177,8 @@ class Delivery:
         drafts = numbered.hydration.drafts
         vectors = self._embedding.vectors(drafts) if self._embedding else Vectors({})
         writes = _writes(keys, numbered, vectors)
-        return _Written(self._sent(writes) if writes else {}, vectors)
+        places = {draft.key: draft.routing for draft in drafts if draft.routing is not None}
+        return _Written(self._sent(writes) if writes else {}, vectors, places)
 
     def _sent(self, writes: Sequence[Write]) -> dict[Key, Outcome]:
         """Write, and tell the pacing how that went."""
@@ -213,25 +218,24 @@ class Delivery:
 
     def _examine(self, flight: _Flight) -> Delivered:
         if not self._ended(flight):
-            put_off = Deferred("not answered before the process was asked to stop")
-            outcomes: Mapping[Key, Outcome] = {key: flight.refused.get(key, put_off) for key in flight.keys}
-            return Delivered(outcomes, flight.version, _report(outcomes, Vectors({})))
+            return _unanswered(flight)
         written = flight.future.result()
-        outcomes = flight.refused | written.outcomes
+        # A row that cannot be read may have been removed from elsewhere; what counts is that it was refused.
+        outcomes: Mapping[Key, Outcome] = {**written.outcomes, **flight.refused}
         again: list[Delivered] = []
-        if overtaken := self._overtaken(outcomes):
+        if overtaken := self._overtaken(flight.version, outcomes):
             self._on_overtaken()
             again.append(self.deliver(overtaken, flight.routings))
         if self._recheck_created:
             created = [key for key, outcome in outcomes.items() if outcome == Applied(created=True)]
-            if gone := self._gone(created):
-                again.append(self.deliver(gone, flight.routings))
+            if gone := self._gone(created, written.places):
+                again.append(self.deliver(gone, _joined(flight.routings, written.places)))
         for later in again:
-            outcomes |= later.outcomes
+            outcomes = {**outcomes, **later.outcomes}
         renumbered = {key: later.number(key) for later in again for key in later.outcomes}
         return Delivered(outcomes, flight.version, _report(outcomes, written.vectors), renumbered)
 
-    def _overtaken(self, outcomes: Mapping[Key, Outcome]) -> list[Key]:
+    def _overtaken(self, sent_with: int, outcomes: Mapping[Key, Outcome]) -> list[Key]:
         """Return the keys whose document has a version that nobody can have drawn, after raising the sequence above it.
 
         Usually a conflict only means that somebody else delivered something fresher. But a number above a fresh draw
@@ -241,17 +245,21 @@ class Delivery:
         if not current:
             return []
         drawn = self._numbers.draw()
-        overtaken = [key for key, version in current.items() if version > drawn]
-        if overtaken:
+        # Of batches under way together, the first that finds out raises the sequence: the others were drawn before.
+        early = sent_with <= self._raised_after
+        overtaken = [key for key, version in current.items() if early or version > drawn]
+        if overtaken and not early:
+            self._raised_after = drawn
             self._numbers.raise_above(max(current.values()))
         return overtaken
 
-    def _gone(self, created: Sequence[Key]) -> list[Key]:
-        """Return those of the keys that are no longer in the table: their write has revived them."""
+    def _gone(self, created: Sequence[Key], places: Mapping[Key, str]) -> list[Key]:
+        """Return those of the keys that are no longer in the table, or not in this place: a write revived them."""
         if not created:
             return []
         hydration = self._documents.hydrate(created)
-        present = {draft.key for draft in hydration.drafts} | hydration.unreadable.keys()
+        present = {draft.key for draft in hydration.drafts if draft.routing == places.get(draft.key)}
+        present |= hydration.unreadable.keys()
         return [key for key in created if key not in present]
 
 
@@ -269,10 +277,20 @@ def _writes(keys: Sequence[Key], numbered: _Numbered, vectors: Vectors) -> Seque
     # Before the documents: two routings may lead to one shard, where of two writes with one number the later one wins.
     elsewhere = [
         Removal(key, version, routing)
-        for key, place in places.items()
-        for routing in sorted(numbered.routings.get(key, _NOWHERE) - {place})
+        for key in keys
+        for routing in sorted(numbered.routings.get(key, _NOWHERE) - {places.get(key)})
     ]
     return [*elsewhere, *writes]
+
+
+def _joined(routings: Routings, places: Mapping[Key, str]) -> Routings:
+    return {**routings, **{key: routings.get(key, _NOWHERE) | {place} for key, place in places.items()}}
+
+
+def _unanswered(flight: _Flight) -> Delivered:
+    put_off = Deferred("not answered before the process was asked to stop")
+    outcomes = {key: flight.refused.get(key, put_off) for key in flight.keys}
+    return Delivered(outcomes, flight.version, _report(outcomes, Vectors({})))
 
 
 def _meets(keys: Sequence[Key], flights: Iterable[_Flight]) -> bool:

@@ -14,11 +14,13 @@ from syncer.core.key import Key
 from syncer.core.ledger import Ledger
 from syncer.core.outcome import Deferred
 from syncer.core.retry import backoff_seconds
+from syncer.core.settlement import DeadLetter, Settlement
 from syncer.engine.batch import Routings
 from syncer.engine.deliver import Draw
 from syncer.engine.insist import ATTEMPTS_MAX, Stopped, insist
 from syncer.engine.look import Looker, Seen
 from syncer.engine.pipeline import Pipeline
+from syncer.engine.second_look import second_look
 from syncer.ports import Documents
 
 
@@ -47,7 +49,8 @@ class Repair:
             final, _ = insist(self._delivery, delivered, clock)
             for key, (outcome, version) in final.items():
                 ledger.note(key, outcome, version, clock.now())
-            self._commit(ledger)
+            letters = self._commit(ledger)
+            self._store(second_look(self._delivery, letters, clock))
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove what is under these ids and has no row there now.
@@ -92,7 +95,12 @@ class Repair:
         for start in range(0, len(keys), rows):
             yield _KeyBatch(keys[start : start + rows])
 
-    def _commit(self, ledger: Ledger) -> None:
+    def _commit(self, ledger: Ledger) -> Sequence[DeadLetter]:
+        """Store what was noted, and return the dead letters among it."""
         settlement = ledger.close()
+        self._store(settlement)
+        return settlement.dead_letters
+
+    def _store(self, settlement: Settlement) -> None:
         open_now = self._pipeline.store.record(self._record.name, settlement)
         self._pipeline.budget.spend(open_now, settlement.dead_letters)

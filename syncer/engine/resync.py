@@ -12,6 +12,7 @@ from syncer.engine.batch import Routings
 from syncer.engine.deliver import Draw
 from syncer.engine.insist import Stopped, insist
 from syncer.engine.pipeline import Pipeline
+from syncer.engine.second_look import second_look
 from syncer.ports import Documents, KeyFeed
 
 
@@ -38,7 +39,11 @@ def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) 
         for key, (outcome, version) in final.items():
             ledger.note(key, outcome, version, pipeline.clock.now())
         settlement = ledger.close()
-        pipeline.budget.spend(pipeline.store.record(index, settlement), settlement.dead_letters)
+        open_now = pipeline.store.record(index, settlement)
+        if settlement.dead_letters:
+            mended = second_look(delivery, settlement.dead_letters, pipeline.clock)
+            open_now = pipeline.store.record(index, mended)
+        pipeline.budget.spend(open_now, settlement.dead_letters)
     return report
 
 

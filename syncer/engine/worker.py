@@ -95,7 +95,7 @@ class Worker:
             lease = held.enter_context(self.share.lease(pipeline, record.name, asks=asks))
             reader = pipeline.reader()
             held.callback(reader.close)
-            attached = attach(pipeline, reader, lease, self.events)
+            attached = attach(pipeline, reader, lease, self.clocks, self.events)
             if not attached.complete:
                 yield Polled(attached.loaded, more=True)
                 return

@@ -148,7 +148,6 @@ def test_a_dead_letter_is_not_closed_by_a_good_write_that_was_drawn_before() -> 
     assert [letter.key for letter in world.dead_letters()] == [KEY]
 
 
-@pytest.mark.xfail(strict=True, reason="the dead letter is stored after the good write that has a higher number")
 def test_a_row_that_is_mended_while_a_resync_has_it_leaves_no_dead_letter() -> None:
     """The refusal is stored after the good write that it is older than."""
     world = a_world_that_refuses()
@@ -176,7 +175,6 @@ def a_world_with_routing(tenant: str) -> World:
     return world
 
 
-@pytest.mark.xfail(strict=True, reason="the routing that a document was created with is not that of its removal")
 @pytest.mark.parametrize("beside", [_resync, _backfill])
 def test_a_removal_that_a_shard_has_forgotten_is_made_again_where_the_document_is(beside: Beside) -> None:
     """By the routing that it was revived with; the row, which says nothing any more, is gone."""
@@ -185,7 +183,6 @@ def test_a_removal_that_a_shard_has_forgotten_is_made_again_where_the_document_i
     assert world.index.hits() == []
 
 
-@pytest.mark.xfail(strict=True, reason="a row that is there is taken for one that was not revived, wherever it is")
 @pytest.mark.parametrize("beside", [_resync, _backfill])
 def test_a_document_that_was_revived_where_its_row_no_longer_belongs_is_removed(beside: Beside) -> None:
     """The row has moved to another shard, where it has its document; the first shard has forgotten the removal."""
@@ -200,7 +197,6 @@ def test_a_document_that_was_revived_where_its_row_no_longer_belongs_is_removed(
     assert [hit.draft.routing for hit in world.index.hits()] == ["x"]
 
 
-@pytest.mark.xfail(strict=True, reason="a row that cannot be read is not removed from where it was")
 def test_a_row_that_moved_and_cannot_be_read_leaves_no_second_document() -> None:
     """The tombstone that names its former place is settled by then, and nobody reads it again."""
     world = a_world_with_routing("b")
@@ -214,7 +210,6 @@ def test_a_row_that_moved_and_cannot_be_read_leaves_no_second_document() -> None
     assert [hit.draft.routing for hit in world.index.hits()] == ["x"]
 
 
-@pytest.mark.xfail(strict=True, reason="the first conflict raises the sequence, and the others look normal then")
 def test_of_bulks_under_way_after_a_fail_over_each_is_numbered_again() -> None:
     """† Their numbers were drawn before the sequence was raised, whoever has found out first."""
     for seed in range(10):
@@ -236,9 +231,6 @@ def test_of_bulks_under_way_after_a_fail_over_each_is_numbered_again() -> None:
         assert world.equal()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the clocks are compared from the first poll on, not from the first checkpoint on"
-)
 def test_a_clock_that_steps_back_during_the_first_load_loses_nothing() -> None:
     """† What is written after the step lies below the first checkpoint, and the load may have passed it."""
     world = a_world()
