@@ -59,7 +59,7 @@ class LogEvents:
         """Log a holder once, however often it is met."""
         if error.message != self._holder:
             self._holder = error.message
-            self._log.info("standing by", reason=error.message)
+            self._log.info("standing by", reason=error.message, hint=one_line(error.hint))
 
     def backing_off(self, error: SyncerError, attempt: int, seconds: float) -> None:
         self._log.warning(
