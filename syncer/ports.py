@@ -331,8 +331,11 @@ class Indices(Protocol):
         """Raise ConfigurationError where an index itself is called like the alias, or it belongs to somebody else."""
 
     def identity(self, name: str) -> IndexIdentity:
-        """Return what the index is. Raises IndexMissing where it or its write alias is gone, and FatalError where
-        `translog.durability` is no longer `request`: acknowledged would not mean durable."""
+        """Return what the index is, as far as its shards answer.
+
+        Raises IndexMissing where it or its write alias is gone, and FatalError where `translog.durability` is no longer
+        `request`: acknowledged would not mean durable.
+        """
 
     def publish(self, name: str, alias: str) -> None:
         """Restore the settings that loading left out, and point the alias to this index alone, atomically. Idempotent.
@@ -343,6 +346,3 @@ class Indices(Protocol):
 
     def delete(self, name: str) -> None:
         """Delete a physical index. Idempotent."""
-
-    def refresh(self, name: str) -> None:
-        """Make all writes so far searchable."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -56,6 +56,8 @@ class Found:
     hash: int | None
     #: All the rest, where it was asked for.
     source: Mapping[str, Any] | None = None
+    #: Fields, dotted, whose values are vectors that the server may give back rounded.
+    vectors: Set[str] = frozenset()
 
 
 def suspects(source: Iterable[Digest], index: Iterable[Entry], *, every: bool = False) -> Iterator[str]:
@@ -101,28 +103,43 @@ def same_digest(draft: Draft, document: Found) -> bool:
 
 
 def same_document(draft: Draft, vectors: Mapping[str, bytes], document: Found) -> bool:
-    """Tell whether a document is what the row makes, field by field; vectors to within what servers round."""
+    """Tell whether a document is what the row makes, field by field; vectors to within what servers round.
+
+    Raises RecursionError where the row's JSON is nested deeper than Python parses.
+    """
     assert document.source is not None
     source = dict(document.source)
     return (
         same_digest(draft, document)
         and all(_same_vector(vectors.get(name), source.pop(name, None)) for name in draft.texts)
-        and same_json(json.loads(draft.body), source)
+        and same_json(json.loads(draft.body), source, document.vectors)
     )
 
 
-def same_json(ours: Any, theirs: Any) -> bool:
+def same_json(ours: Any, theirs: Any, vectors: Set[str] = frozenset()) -> bool:
     """Tell whether two JSON values are equal. Numbers are by value, 1 and 1.0 alike, and as doubles: some servers and
-    readers keep no more digits."""
-    if isinstance(ours, bool) or isinstance(theirs, bool):
-        return ours is theirs
-    if isinstance(ours, int | float) and isinstance(theirs, int | float):
-        return ours == theirs or _double(ours) == _double(theirs)
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        return ours.keys() == theirs.keys() and all(same_json(value, theirs[name]) for name, value in ours.items())
-    if isinstance(ours, list) and isinstance(theirs, list):
-        return len(ours) == len(theirs) and all(map(same_json, ours, theirs))
-    return bool(ours == theirs)
+    readers keep no more digits. vectors: fields, dotted, that are compared to within what servers round.
+
+    Not recursive: JSON may be nested deeper than Python's calls.
+    """
+    pairs = [("", ours, theirs)]
+    while pairs:
+        name, ours, theirs = pairs.pop()
+        if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+            for key in ours.keys() | theirs.keys():
+                field = f"{name}.{key}" if name else key
+                # A vector that is null comes back as none.
+                if field not in vectors and (key not in ours or key not in theirs):
+                    return False
+                pairs.append((field, ours.get(key), theirs.get(key)))
+        elif isinstance(ours, list) and isinstance(theirs, list):
+            if len(ours) != len(theirs):
+                return False
+            if not (name in vectors and _close(ours, theirs)):
+                pairs += ((name, value, other) for value, other in zip(ours, theirs, strict=True))
+        elif not _same_value(ours, theirs):
+            return False
+    return True
 
 
 def _rising_rows(source: Iterable[Digest]) -> Iterator[Digest]:
@@ -146,15 +163,27 @@ def _rising_entries(index: Iterable[Entry]) -> Iterator[Entry]:
         yield entry
 
 
+def _same_value(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, bool) or isinstance(theirs, bool):
+        return ours is theirs
+    if isinstance(ours, int | float) and isinstance(theirs, int | float):
+        return ours == theirs or _double(ours) == _double(theirs)
+    return bool(ours == theirs)
+
+
 def _same_vector(expected: bytes | None, there: Any) -> bool:
     if expected is None or not isinstance(there, list):
         return expected is None and there is None
     numbers = struct.unpack(f"<{len(expected) // 4}f", expected)
+    return len(numbers) == len(there) and _close(numbers, there)
+
+
+def _close(numbers: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Tell whether both are vectors, and each number is the other's to within what servers round."""
+    if not all(isinstance(number, int | float) for number in (*numbers, *others)):
+        return False
     tolerance = _VECTOR_TOLERANCE * max(map(abs, numbers), default=0.0)
-    return len(numbers) == len(there) and all(
-        isinstance(other, int | float) and abs(number - other) <= tolerance
-        for number, other in zip(numbers, there, strict=True)
-    )
+    return all(abs(number - other) <= tolerance for number, other in zip(numbers, others, strict=True))
 
 
 def _double(number: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -20,6 +20,12 @@ class IndexIdentity:
     uuid: str
     #: By shard number.
     histories: Mapping[str, str]
+    #: Shards whose primary is away, so that nothing is known of them now.
+    away: int = field(default=0, compare=False)
+
+    def may_be(self, known: IndexIdentity) -> bool:
+        """Tell whether nothing of what is seen here contradicts what is known of an index."""
+        return self.uuid == known.uuid and self.histories.items() <= known.histories.items()
 
 
 class Phase(StrEnum):

@@ -19,6 +19,8 @@ class Column:
     nullable: bool = True
     #: `pg_type.typtype` of that base type: `b` base, `e` enum, `r` range, `m` multirange, `c` composite.
     kind: str = "b"
+    #: Generated when it is read: triggers do not see its value.
+    virtual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

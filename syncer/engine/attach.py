@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from syncer.core.change import Change
-from syncer.core.error import FingerprintMismatch, IndexReplaced, LeaseLost
+from syncer.core.error import FingerprintMismatch, IndexReplaced, LeaseLost, Paused, SinkUnavailable
 from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase, physical_name
 from syncer.core.position import START, Position, earlier
@@ -65,8 +65,11 @@ def attach(pipeline: Pipeline, reader: Reader, lease: Lease, clocks: SourceClock
 
 
 def prove_index(pipeline: Pipeline, record: IndexRecord) -> None:
-    """Raise IndexReplaced or IndexMissing unless the index is the one that its checkpoints were made for."""
-    if pipeline.indices.identity(record.name) != record.identity:
+    """Raise IndexReplaced or IndexMissing unless the index is the one that its checkpoints were made for.
+
+    A shard that is away is taken for the one that it was; what it is when it comes back is seen the next time.
+    """
+    if record.identity is None or not pipeline.indices.identity(record.name).may_be(record.identity):
         raise IndexReplaced(
             f"index {record.name} is another one than pipeline {pipeline.name!r} has written to: "
             "it was deleted and created anew, or restored from a snapshot",
@@ -100,12 +103,15 @@ def _create(
     Returns the changes above the checkpoints that are there already: the load hydrates them after this.
     """
     pipeline.indices.create(record.name, {"pipeline": pipeline.name, "fingerprint": dict(pipeline.fingerprint)})
+    identity = pipeline.indices.identity(record.name)
+    if identity.away:
+        raise SinkUnavailable(f"index {record.name}: {identity.away} primary shards are away")
     checkpoints = _first_checkpoints(pipeline, reader, clocks)
     lease.commit(Settlement(checkpoints))
     lease.update(
         phase=Phase.LOADING,
         fingerprint=pipeline.fingerprint,
-        identity=pipeline.indices.identity(record.name),
+        identity=identity,
         source=reader.source.identity(),
     )
     return {feed.name: _changes_above(pipeline, feed, checkpoints[feed.name]) for feed in reader.feeds}
@@ -167,14 +173,29 @@ def _prove(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord
     )
     lease.update(
         source=source,
-        verify_needed="the source database was restarted or failed over: it may have lost commits that were delivered",
+        verify_needed=f"the source database was restarted or failed over at {source.started_at:%Y-%m-%d %H:%M:%S} UTC: "
+        "it may have lost commits that were delivered",
     )
 
 
+def prove_not_paused(pipeline: Pipeline) -> None:
+    """Raise Paused where somebody has paused the pipeline."""
+    since = pipeline.store.paused(pipeline.name)
+    if since is not None:
+        raise Paused(
+            f"pipeline {pipeline.name!r} is paused since {since:%Y-%m-%d %H:%M:%S} UTC",
+            hint=f"let it go on: syncer resume {pipeline.name}",
+        )
+
+
 def _load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events) -> tuple[Report, bool]:
+    def may_load() -> None:
+        lease.prove()
+        prove_not_paused(pipeline)
+
     progress = pipeline.store.backfill(record.name)
     try:
-        done = backfill(pipeline, record.name, progress, first_load=True, on_progress=events.loading)
+        done = backfill(pipeline, record.name, progress, first_load=True, prove=may_load, on_progress=events.loading)
         if done.complete:
             pipeline.indices.publish(record.name, record.alias)
             lease.update(phase=Phase.LIVE)

@@ -44,12 +44,14 @@ def backfill(
     first_load: bool = False,
     restart: bool = False,
     workers: int = 1,
+    prove: Callable[[], None] = lambda: None,
     on_progress: OnProgress = lambda _settled, _total: None,
 ) -> Backfilled:
     """Deliver every row of the table into a physical index; goes on with an unfinished backfill unless `restart`.
 
     first_load: the index is new and nobody else writes to it, so no write can revive a document. Its ranges stay, done,
     until the caller has made the index the one that is followed: else a load killed in between would start again.
+    prove: called before each write; what it raises ends the backfill.
     Raises what `Delivery.run` raises, and TooManyRejections; what is settled by then is kept.
     """
     ranges = [] if restart else list(progress.ranges())
@@ -72,7 +74,7 @@ def backfill(
                     part = todo.popleft()
                 except IndexError:  # not asked before: another worker may take the last one in between
                     break
-                report += _RangeRun(pipeline, reader, index, progress, part, tally, first_load).run()
+                report += _RangeRun(pipeline, reader, index, progress, part, tally, prove, first_load).run()
             return report
         except BaseException:
             todo.clear()
@@ -137,6 +139,7 @@ class _RangeRun:
         progress: BackfillProgress,
         part: KeyRange,
         tally: _Tally,
+        prove: Callable[[], None],
         first_load: bool,
     ) -> None:
         self._pipeline = pipeline
@@ -151,6 +154,7 @@ class _RangeRun:
             pipeline.store,
             draw=Draw.BEFORE_HYDRATION,
             recheck_created=not first_load,
+            prove=prove,
         )
         #: Sent and not settled; stored before it is sent.
         self._under_way: deque[Sequence[Key]] = deque()

@@ -220,8 +220,9 @@ class Delivery:
         if not self._ended(flight):
             return _unanswered(flight)
         written = flight.future.result()
-        # A row that cannot be read may have been removed from elsewhere; what counts is that it was refused.
-        outcomes: Mapping[Key, Outcome] = {**written.outcomes, **flight.refused}
+        # A row that cannot be read may have been removed from elsewhere. It was refused, unless that was put off.
+        removals = {key: o for key, o in written.outcomes.items() if isinstance(o, Deferred)}
+        outcomes: Mapping[Key, Outcome] = {**written.outcomes, **flight.refused, **removals}
         again: list[Delivered] = []
         if overtaken := self._overtaken(flight.version, outcomes):
             self._on_overtaken()

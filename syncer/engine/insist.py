@@ -53,7 +53,8 @@ def insist(
 
 def _given_up(final: Final, waiting: Mapping[Key, Deferred]) -> Final:
     good = any(isinstance(outcome, Applied | Stale) for outcome, _ in final.values())
-    if not good or not all(outcome.suspect for outcome in waiting.values()):
+    # A batch may hold a single row, which then has nothing to be compared with.
+    if not (good or len(waiting) == 1) or not all(outcome.suspect for outcome in waiting.values()):
         last = next(iter(waiting.values()))
         raise SinkUnavailable(f"Elasticsearch puts off {len(waiting)} documents: {last.reason}")
     rejected = {

@@ -16,7 +16,7 @@ from syncer.engine.pipeline import Sides
 class Seen:
     """An id that is not as it should be."""
 
-    #: None: the row is unreadable, and what the index should hold cannot be told.
+    #: None: the row or its document is unreadable, and what the index should hold cannot be told.
     difference: Difference | None
     #: None: no row can have this id.
     key: Key | None
@@ -60,6 +60,17 @@ class Looker:
             yield self._part(ids[start : start + self._rows])
 
     def _part(self, ids: Sequence[str]) -> dict[str, Seen]:
+        """Return a part; of an id whose JSON is nested deeper than Python parses nothing can be told."""
+        try:
+            return self._seen(ids)
+        except RecursionError:
+            if len(ids) == 1:
+                key = self._sides.source.keys(ids).get(ids[0])
+                return {ids[0]: Seen(None, key, None, self._sides.index.find(ids, whole=False).get(ids[0], ()))}
+            half = len(ids) // 2
+            return self._part(ids[:half]) | self._part(ids[half:])
+
+    def _seen(self, ids: Sequence[str]) -> dict[str, Seen]:
         found = self._sides.index.find(ids, whole=self._deep)
         keys = self._sides.source.keys(ids)
         hydration = self._sides.documents.hydrate(list(keys.values()))

@@ -119,7 +119,7 @@ class Pipeline:
             prove=prove,
             on_overtaken=lambda: self.store.mark_verify_needed(
                 index,
-                "a version above all that were drawn was found in the index: the state went back, or somebody "
-                "else writes to it",
+                f"at {self.clock.now():%Y-%m-%d %H:%M:%S.%f} UTC a version above all that were drawn was found in the "
+                "index: the state went back, or somebody else writes to it",
             ),
         )

@@ -114,6 +114,8 @@ class _Progress:
     #: Not in the window before what they say is committed: rejected rows, and tables that were truncated.
     unsaid: list[_Origin] = field(default_factory=list)
     deferred: dict[_Place, Change] = field(default_factory=dict)
+    #: Dead letters that were put off; they stay due.
+    put_off: int = 0
     reconcile: datetime | None = None
     retry_after: float | None = None
 
@@ -133,11 +135,11 @@ class Poller:
         budget: Budget,
         pacing: Pacing,
         delivered: Mapping[str, Sequence[Change]],
-        due: Callable[[], Sequence[Key]],
+        due: Callable[[int], Sequence[Key]],
     ) -> None:
         """delivered: by feed, changes that a load has just taken into account, so that the first poll need not.
 
-        due: returns keys of dead letters to be tried again.
+        due: returns up to so many keys of dead letters to be tried again.
         """
         self._feeds = feeds
         self._source = source
@@ -195,7 +197,7 @@ class Poller:
         return Polled(
             progress.report,
             bool(progress.reached),
-            len(self._deferred),
+            len(self._deferred) + progress.put_off,
             held_back,
             progress.retry_after,
             progress.reconcile is not None,
@@ -203,15 +205,19 @@ class Poller:
 
     def _batches(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_PollBatch]:
         """Read the feeds, and join what they name into batches in which each key is once."""
-        pending: dict[Key, list[_Origin]] = {key: [] for key in self._due()}
+        pending: dict[Key, list[_Origin]] = {key: [] for key in self._due(self._batch_rows)}
         for origin in self._origins(scans, progress):
             key = origin.change.key
-            if len(pending) >= self._pacing.pace.of(self._limits.batch_rows) and key not in pending:
+            if len(pending) >= self._batch_rows and key not in pending:
                 yield _PollBatch(pending)
                 pending = {}
             pending.setdefault(key, []).append(origin)
         if pending:
             yield _PollBatch(pending)
+
+    @property
+    def _batch_rows(self) -> int:
+        return self._pacing.pace.of(self._limits.batch_rows)
 
     def _origins(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_Origin]:
         for (feed_name, _, _), change in self._deferred.items():
@@ -253,7 +259,10 @@ class Poller:
         )
 
     def _note(self, key: Key, origins: Sequence[_Origin], outcome: Outcome, version: int, progress: _Progress) -> None:
-        judged = self._suspicion.judge(key, outcome)
+        # A dead letter knows of no place but the row's own: what is to be removed elsewhere is put off for as long as
+        # it takes.
+        moved = any(origin.change.routing is not None for origin in origins)
+        judged = outcome if moved else self._suspicion.judge(key, outcome)
         if judged is not outcome:
             progress.report += Report(deferred=-1, rejected=1)
             outcome = judged
@@ -265,6 +274,7 @@ class Poller:
             case Rejected():
                 progress.unsaid.extend(origins)
             case Deferred(_, retry_after):
+                progress.put_off += not origins
                 for origin in origins:
                     place = (origin.feed, origin.change.row, key)
                     known = progress.deferred.get(place)

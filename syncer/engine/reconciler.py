@@ -47,6 +47,10 @@ class Reconciler:
             reconcile_truncated(self._pipeline, self._events, self._closed)
         except SyncerError as error:
             self._events.reconciling_failed(error)
+        except RuntimeError:
+            # The threads that write are gone at the end of the process.
+            if not self._closed.is_set():
+                raise
 
 
 def reconcile_truncated(pipeline: Pipeline, events: Events, closed: Event | None = None) -> None:

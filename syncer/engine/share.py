@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from syncer.core.error import LeaseHeld
+from syncer.core.error import LeaseHeld, SyncerError
 from syncer.engine.pipeline import Pipeline
 from syncer.ports import Lease
 
@@ -28,6 +28,8 @@ class Share:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held = 0
+        #: Pipelines that this process lets others know it waits for.
+        self._asked: set[str] = set()
         self._looked_at: dict[str, float] = {}
         self._handed_over_at = float("-inf")
 
@@ -39,14 +41,20 @@ class Share:
         fewer.
         """
         store, held = pipeline.store, self._held
-        if asks:
-            store.ask(pipeline.name, held)
+        self._ask(pipeline, held if asks else None)
         fewest = store.asking(pipeline.name)
         if fewest is not None and fewest < held:
             raise LeaseHeld(f"pipeline {pipeline.name!r} is left to a process that follows fewer")
-        lease = store.acquire(index)
         try:
-            store.ask(pipeline.name, None)
+            lease = store.acquire(index)
+        except LeaseHeld:
+            raise
+        except SyncerError:
+            # Whoever cannot take it must not keep the others from it.
+            self._ask(pipeline, None)
+            raise
+        try:
+            self._ask(pipeline, None)
             with self._counted():
                 yield lease
         finally:
@@ -64,6 +72,16 @@ class Share:
                 return
             self._handed_over_at = now
         raise LeaseHeld(f"pipeline {pipeline.name!r} is handed over to a process that follows fewer")
+
+    def _ask(self, pipeline: Pipeline, held: int | None) -> None:
+        """Say that this process waits and how many it follows, or take back what it said."""
+        if held is not None:
+            self._asked.add(pipeline.name)
+        elif pipeline.name in self._asked:
+            self._asked.remove(pipeline.name)
+        else:
+            return
+        pipeline.store.ask(pipeline.name, held)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from syncer.core.error import Paused
 from syncer.core.index import IndexRecord
 from syncer.core.position import earlier
-from syncer.engine.attach import prove_index
+from syncer.engine.attach import prove_index, prove_not_paused
 from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.poll import Polled
@@ -77,16 +76,6 @@ class Upkeep:
             if self._pipeline.clock.stopping() or tombstones.prune(before, PRUNED_ROWS) < PRUNED_ROWS:
                 return
         self._prune.hurry()
-
-
-def prove_not_paused(pipeline: Pipeline) -> None:
-    """Raise Paused where somebody has paused the pipeline."""
-    since = pipeline.store.paused(pipeline.name)
-    if since is not None:
-        raise Paused(
-            f"pipeline {pipeline.name!r} is paused since {since:%Y-%m-%d %H:%M:%S} UTC",
-            hint=f"let it go on: syncer resume {pipeline.name}",
-        )
 
 
 class _Timer:

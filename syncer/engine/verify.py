@@ -4,8 +4,9 @@
 
 The digests of the two sides are never of one moment, and writes go on. So what they differ in is only a suspicion: each
 suspect is looked at singly, its row and its documents as they are now, again and again. A difference is what stays
-while the documents do not move. Rejected: while the row does not move; a row that changes all the time and is never
-delivered would pass for one that is.
+while the documents do not move, or the row does not. Only where both do may it be a write under way each time, and then
+nothing is proved. Rejected: the row alone, or the documents alone; a row that changes all the time and is never
+delivered would pass for one that is, and so would a document that somebody else writes all the time.
 
 Missing and stale documents take the one path. Documents are removed last, after both sides were read to their ends, and
 only where hydration has just said that there is no such row. A read that fails ends everything before that.
@@ -32,8 +33,11 @@ from syncer.engine.spool import Spool
 #: Ids of each kind that are named.
 SAMPLES = 100
 PENDING_MAX = 50_000
-#: Between looks at a suspect, in poll intervals, or in seconds where those are more. Then once more where it moved.
+#: Between looks at a suspect, in poll intervals where those are short. Then once more where it moved.
 PAUSES = (1, 1, 2, 4)
+PAUSE_SECONDS_LEAST = 1.0
+#: And all of them together no longer than one poll interval, which a daemon may need, and this.
+BEYOND_SECONDS = 80.0
 CYCLES = 3
 
 UNREADABLE = "unreadable"
@@ -50,7 +54,7 @@ class Verified:
     differences: Counter[Difference] = field(default_factory=Counter)
     #: Rows that Postgres cannot turn into a document. Whatever the index holds of them stays.
     unreadable: int = 0
-    #: Ids that differed at every look, and had another document now and then: they are being written.
+    #: Ids that differed at every look while row and documents changed: nothing can be told of them.
     moving: int = 0
     #: Differences that were mended, and looked at after that.
     repaired: int = 0
@@ -63,8 +67,8 @@ class Verified:
 
     @property
     def remaining(self) -> int:
-        """Differences that are left, and rows of which nothing can be told."""
-        return self.differences.total() - self.repaired + self.unreadable
+        """Differences that are left, and ids of which nothing can be told."""
+        return self.differences.total() - self.repaired + self.unreadable + self.moving
 
     @property
     def equal(self) -> bool:
@@ -179,11 +183,12 @@ class Verification:
         """Find out which of the suspects differ, count them, and deliver those that have a row."""
         pending, self._pending = list(self._pending), {}
         confirmed: dict[str, Seen] = {}
-        for _ in range(CYCLES):
-            first, last = self._watch(pending)
-            still = {id_: seen for id_, seen in last.items() if seen.documents == first[id_].documents}
-            confirmed |= still
-            pending = [id_ for id_ in last if id_ not in still]
+        for cycle in range(CYCLES):
+            last, moved = self._watch(pending)
+            # What a daemon delivers late moves too, under a row that stands still: it is given all the time there is.
+            excused = moved.documents if cycle < CYCLES - 1 else moved.documents & moved.rows
+            confirmed |= {id_: seen for id_, seen in last.items() if id_ not in excused}
+            pending = [id_ for id_ in last if id_ in excused]
         for id_ in pending:
             self.verified.moving += 1
             self.verified.sample(MOVING, id_)
@@ -198,7 +203,7 @@ class Verification:
             return
         assert self._repair is not None
         self._repair.deliver([each.key for each in seen.values() if each.key is not None])
-        _, last = self._watch(list(seen))
+        last, _ = self._watch(list(seen))
         self.verified.repaired += len(seen) - len(last)
         # Where the row has its document now, what is left of it lies under another routing.
         self._to_remove.add(id_ for id_, each in last.items() if each.unwanted)
@@ -221,19 +226,21 @@ class Verification:
             if self._stopping():
                 raise Stopped
             self._repair.remove(ids)
-            self.verified.repaired += len(ids) - len(self._watch(ids)[1])
+            self.verified.repaired += len(ids) - len(self._watch(ids)[0])
 
-    def _watch(self, ids: Sequence[str]) -> tuple[Mapping[str, Seen], Mapping[str, Seen]]:
-        """Return what differs now, and what of it still does after a while."""
-        first = last = self._look(ids)
-        interval = max(1.0, self._pipeline.limits.interval_seconds)
+    def _watch(self, ids: Sequence[str]) -> tuple[Mapping[str, Seen], _Moved]:
+        """Return what differs now and still does after a while, and what of it moved meanwhile."""
+        last, moved = self._look(ids), _Moved()
+        interval = self._pipeline.limits.interval_seconds
+        unit = max(PAUSE_SECONDS_LEAST, min(interval, (interval + BEYOND_SECONDS) / sum(PAUSES)))
         for pause in PAUSES:
             if not last:
                 break
-            if self._pipeline.clock.wait(pause * interval) or self._stopping():
+            if self._pipeline.clock.wait(pause * unit) or self._stopping():
                 raise Stopped
-            last = self._look(list(last))
-        return first, last
+            before, last = last, self._look(list(last))
+            moved.note(before, last)
+        return last, moved
 
     def _look(self, ids: Sequence[str]) -> dict[str, Seen]:
         seen: dict[str, Seen] = {}
@@ -242,6 +249,18 @@ class Verification:
             if self._stopping():
                 raise Stopped
         return seen
+
+
+@dataclass(slots=True)
+class _Moved:
+    """Ids of which something was another between two looks."""
+
+    rows: set[str] = field(default_factory=set)
+    documents: set[str] = field(default_factory=set)
+
+    def note(self, before: Mapping[str, Seen], after: Mapping[str, Seen]) -> None:
+        self.rows.update(id_ for id_, seen in after.items() if seen.draft != before[id_].draft)
+        self.documents.update(id_ for id_, seen in after.items() if seen.documents != before[id_].documents)
 
 
 def reconcile(pipeline: Pipeline, record: IndexRecord, *, stopping: Callable[[], bool] | None = None) -> Verified:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from syncer.core.error import LeaseHeld, LeaseLost, Paused, SinkUnavailable, TransientError
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
-from syncer.engine.attach import Attached, attach, register
+from syncer.engine.attach import Attached, attach, prove_not_paused, register
 from syncer.engine.deliver import Draw
 from syncer.engine.events import Events
 from syncer.engine.insist import ATTEMPTS_MAX
@@ -19,7 +19,7 @@ from syncer.engine.poll import Polled, Poller
 from syncer.engine.reconciler import reconcile_truncated
 from syncer.engine.share import Share
 from syncer.engine.source_clocks import SourceClocks
-from syncer.engine.upkeep import Upkeep, prove_not_paused
+from syncer.engine.upkeep import Upkeep
 from syncer.ports import Lease
 
 #: How often a standby asks for the lease.
@@ -27,8 +27,6 @@ STANDBY_SECONDS = 2.0
 #: How long a worker that met trouble asks nobody to hand a pipeline over to it: where the others fare better, it would
 #: take it from them again and again.
 MODEST_SECONDS = 600.0
-#: Dead letters that are tried again in one poll.
-LETTERS_MAX = 1_000
 
 
 @dataclass(slots=True)
@@ -138,5 +136,5 @@ class Worker:
             pipeline.budget,
             pipeline.pacing,
             attached.delivered,
-            due=lambda: pipeline.store.passing_letters(index, pipeline.clock.now(), LETTERS_MAX),
+            due=lambda most: pipeline.store.passing_letters(index, pipeline.clock.now(), most),
         )

@@ -176,6 +176,27 @@ def test_keys_of_several_columns_are_document_ids(deployment: Deployment) -> Non
     assert "no dead letter 'x'" in err
 
 
+@pytest.mark.parametrize("id_", ["k\\|1|x\\\\1", "it's"])
+def test_a_key_without_a_letter_is_told_as_it_was_typed(id_: str, broken: Deployment) -> None:
+    """To be compared with what the list shows."""
+    code, _, err = broken.run("dead-letters", "show", "articles", id_)
+    assert code == 2
+    assert f"has no dead letter '{id_}'\n" in err
+
+
+@pytest.mark.parametrize(("command", "keys"), [("list", []), ("show", ["a\x1b[2J\nb"])])
+def test_what_a_terminal_would_obey_is_escaped(command: str, keys: list[str], broken: Deployment) -> None:
+    """A key is whatever somebody has written into the table."""
+    like = stored(broken)["2"]
+    letters(broken, "discard", "--all")
+    add(broken, DeadLetter(("a\x1b[2J\nb",), like.version, "unreadable", "not a \x1b[31mnumber", like.at))
+    code, out, _ = broken.run("dead-letters", command, "articles", *keys)
+    assert code == 0
+    assert "a\\x1b[2J\\nb" in out
+    assert "not a \\x1b[31mnumber" in out
+    assert "\x1b" not in out
+
+
 def test_a_pipeline_without_index_has_no_letters(deployment: Deployment) -> None:
     """It says what makes one."""
     assert deployment.run("migrate")[0] == 0

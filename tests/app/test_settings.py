@@ -109,7 +109,6 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         ("watermrk: x", "line 7: pipelines.articles.watermrk: unknown setting; did you mean watermark?"),
         ("relations: {}", "pipelines.articles.relations: unknown setting; there is: embedding,"),
         ("poll: {intervall: 1s}", "pipelines.articles.poll.intervall: unknown setting; did you mean interval?"),
-        ("limits: {delete_ratio: 0.1}", "pipelines.articles.limits.delete_ratio: unknown setting"),
         ("fields: {a: {boots: 2}}", "pipelines.articles.fields.a.boots: unknown setting; did you mean boost?"),
         ("poll: {interval: soon}", "pipelines.articles.poll.interval: must be a duration such as 200ms"),
         ("poll: {interval: true}", "pipelines.articles.poll.interval: must be a duration"),

@@ -103,6 +103,76 @@ def test_an_owner_is_told_the_grant(migrated: Deployment, reader: str) -> None:
     migrated.sql("ALTER SCHEMA elsewhere RENAME TO syncer")
 
 
+@pytest.fixture
+def owned(deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """The default layout: a role runs the pipeline and has made the schema of its state; another owns the table."""
+    reader, owner = (f"{name}_{uuid4().hex[:8]}" for name in ("reader", "owner"))
+    deployment.sql(
+        f"CREATE ROLE {reader} LOGIN PASSWORD 'hunter2'; CREATE ROLE {owner} LOGIN PASSWORD 'hunter2';"
+        f"ALTER TABLE articles OWNER TO {owner}; GRANT SELECT ON articles TO {reader};"
+        f"GRANT pg_read_all_stats TO {reader}; CREATE SCHEMA syncer AUTHORIZATION {reader}"
+    )
+    deployment.configure(source={"url": deployment.url_of(reader, "hunter2")})
+    assert deployment.run("migrate")[0] == 0
+    yield reader, owner
+    deployment.sql("DROP SCHEMA syncer CASCADE; REASSIGN OWNED BY " + owner + " TO CURRENT_USER")
+    for role in (reader, owner):
+        deployment.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_an_owner_is_told_the_grant_on_a_schema_that_is_there(deployment: Deployment, owned: tuple[str, str]) -> None:
+    """CREATE on the database would not help; what is asked for does, and the owner may remove it all again."""
+    _, owner = owned
+    code, _, err = deployment.run(*INSTALL)
+    assert code == 4
+    grant = err.partition("an owner needs besides: ")[2].strip()
+    assert grant == f'GRANT USAGE, CREATE ON SCHEMA "syncer" TO "{owner}";'
+    deployment.sql(grant)
+    statements = {
+        name: deployment.run(name, "articles", "--print")[1] for name in ("install-triggers", "remove-triggers")
+    }
+    with psycopg.connect(deployment.url_of(owner, "hunter2"), autocommit=True) as connection:
+        connection.execute(statements["install-triggers"].encode())
+        connection.execute("INSERT INTO articles VALUES (1, 'apple'); DELETE FROM articles")
+        assert trouble(deployment) == []
+        connection.execute(statements["remove-triggers"].encode())
+    assert triggers(deployment) == []
+
+
+@pytest.mark.parametrize("lost", ["INSERT ON syncer.tombstones", "USAGE ON SCHEMA syncer"])
+def test_triggers_that_may_not_write_are_told(lost: str, deployment: Deployment, owned: tuple[str, str]) -> None:
+    """Every DELETE fails; the SQL of the finding mends it."""
+    _, owner = owned
+    deployment.sql(f"GRANT USAGE, CREATE ON SCHEMA syncer TO {owner}")
+    script = deployment.run(*INSTALL, "--print")[1]
+    with psycopg.connect(deployment.url_of(owner, "hunter2"), autocommit=True) as connection:
+        connection.execute(script.encode())
+    deployment.sql(f"INSERT INTO articles VALUES (1, 'apple'); REVOKE {lost} FROM {owner}")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        deployment.sql("DELETE FROM articles")
+    (finding,) = trouble(deployment)
+    assert finding["severity"] == "error"
+    assert finding["what"].startswith(f"{owner}, to whom the triggers' function belongs, may not write")
+    assert finding["consequence"] == "every DELETE and TRUNCATE fails"
+    deployment.sql(finding["sql"])
+    deployment.sql("DELETE FROM articles")
+    assert trouble(deployment) == []
+
+
+def test_tombstones_that_are_gone_are_told(migrated: Deployment) -> None:
+    """As what they are, and not as a privilege that is missing."""
+    assert migrated.run(*INSTALL)[0] == 0
+    migrated.sql("INSERT INTO articles VALUES (1, 'apple'); DROP TABLE syncer.tombstones")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        migrated.sql("DELETE FROM articles")
+    (finding,) = trouble(migrated)
+    assert (finding["severity"], finding["remedy"]) == ("error", "syncer install-triggers articles")
+    assert finding["what"] == "triggers of public.articles note in syncer.tombstones, which is gone"
+    migrated.sql(finding["sql"])
+    migrated.sql("DELETE FROM articles")
+    assert trouble(migrated) == []
+
+
 def test_missing_triggers_are_told(migrated: Deployment) -> None:
     """With what follows, the command, and its SQL, which mends it; a soft delete does not stand for a hard one."""
     migrated.sql("ALTER TABLE articles ADD deleted_at timestamptz")

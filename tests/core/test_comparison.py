@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterable
 from typing import Any
@@ -169,6 +170,38 @@ def test_vectors_are_compared_to_within_what_servers_round(there: list[float] | 
     source: dict[str, Any] = {} if there is None else {"v": there}
     assert same_document(draft, {"v": struct.pack("<2f", 0.6, -0.8)}, a_document(**source)) is same
     assert same_document(draft, {}, a_document(**source)) is (there is None)
+
+
+@pytest.mark.parametrize(
+    ("body", "source", "same"),
+    [
+        ('{"v": [0.123456789123, 3e3]}', {"v": [0.12345679, 3000.0]}, True),
+        ('{"v": [0.123456789123, 3e3]}', {"v": [0.22345679, 3000.0]}, False),
+        ('{"v": [0.1, 0.2]}', {"v": [0.1]}, False),
+        ('{"v": [0.1]}', {"v": [None]}, False),
+        ('{"v": "0a"}', {"v": "0b"}, False),
+        ('{"v": null}', {}, True),
+        ('{"v": [0.1]}', {}, False),
+        ("{}", {"v": [0.1]}, False),
+        ('{"w": [0.123456789123]}', {"w": [0.12345679]}, False),
+        ('{"n": [{"v": [0.123456789123]}, {"v": null}]}', {"n": [{"v": [0.12345679]}, {}]}, True),
+        ('{"n": [{"v": [0.1]}]}', {"n": [{"v": [0.2]}]}, False),
+    ],
+)
+def test_columns_that_hold_vectors_are_compared_to_within_what_servers_round(
+    body: str, source: dict[str, Any], same: bool
+) -> None:
+    """Inside of objects too; one that is null may be left out."""
+    document = Found("", 100, "1", 7, source, frozenset({"v", "n.v"}))
+    assert same_document(a_draft(body=body), {}, document) is same
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["list", "object"])
+def test_values_are_compared_however_deep_they_are(opening: str, closing: str) -> None:
+    """As deep as they can be parsed; they differ at the bottom."""
+    one, other = (json.loads(opening * 800 + inner + closing * 800) for inner in ("1", "2"))
+    assert same_json(one, json.loads(json.dumps(one)))
+    assert not same_json(one, other)
 
 
 def test_a_document_that_says_it_is_of_another_row_is_another_one() -> None:

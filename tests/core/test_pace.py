@@ -12,7 +12,7 @@ def test_pressure_halves_the_pace_down_to_a_floor_where_something_is_still_sent(
     for _ in range(20):
         pace = pace.slower()
     assert pace.share == SHARE_MIN
-    assert (pace.of(1000), pace.of(4), pace.of(1)) == (15, 1, 1)
+    assert (pace.of(1000), pace.of(4), pace.of(1)) == (1, 1, 1)
 
 
 def test_quiet_answers_bring_the_pace_back_step_by_step() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
@@ -12,11 +12,12 @@ import pytest
 
 from syncer.adapters.memory.sink import MemorySink
 from syncer.adapters.memory.source import MemoryKeyFeed
-from syncer.core.change import Document, Write
+from syncer.core.change import Document, Removal, Write
 from syncer.core.outcome import Deferred, Outcome, Rejected
 from syncer.engine.backfill import backfill
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.resync import resync
+from syncer.ports import Sink
 from tests.builders import World, a_world
 from tests.engine.intercepted import Call
 from tests.engine.process import Killed, Process
@@ -257,3 +258,36 @@ def test_a_key_that_was_put_off_is_sent_as_it_is_by_then() -> None:
         world.table.put(KEY, n=2)
         poll()
         assert world.equal()
+
+
+class Answering:
+    """A sink that answers to removals from one place as it is told, and applies the rest."""
+
+    def __init__(self, sink: Sink, routing: str, outcomes: list[Outcome]) -> None:
+        self._sink = sink
+        self._routing = routing
+        self._outcomes = outcomes
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        return [self._answer(write) or self._sink.write([write])[0] for write in writes]
+
+    def _answer(self, write: Write) -> Outcome | None:
+        there = isinstance(write, Removal) and write.routing == self._routing
+        return self._outcomes.pop() if there and self._outcomes else None
+
+
+@pytest.mark.parametrize("unreadable", [True, False])
+def test_a_removal_from_where_a_row_was_is_put_off_for_as_long_as_it_takes(unreadable: bool) -> None:
+    """It is not forgotten with its tombstone, neither behind the row's own refusal nor as a dead letter."""
+    world = a_world_with_routing("b")
+    sink = world.pipeline.sink
+    failing: list[Outcome] = [Deferred("failed", suspect=True)] * 20
+    world.pipeline = replace(world.pipeline, sink=lambda index: Answering(sink(index), "b", failing))
+    with world.following() as poll:
+        world.table.put(KEY, n=2, tenant="x", **({"unreadable": True} if unreadable else {}))
+        for turn in range(30):
+            world.table.put(("beside",), n=turn, tenant="y")
+            poll()
+        world.table.put(KEY, n=3, tenant="x")
+        poll()
+    assert [hit.draft.routing for hit in world.index.hits() if hit.key == KEY] == ["x"]

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from syncer.core.error import LeaseHeld
+from syncer.adapters.memory.state import MemoryLease, MemoryStateStore
+from syncer.core.error import LeaseHeld, StateUnavailable
 from syncer.core.index import IndexRecord, Phase
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.share import HANDOVER_SECONDS, Share
@@ -87,3 +88,20 @@ def test_who_waits_says_so_until_it_has_the_lease() -> None:
     holder.release()
     with share.lease(pipeline, pipeline.name, asks=True):
         assert world.store.asking(pipeline.name) is None
+
+
+class Full(MemoryStateStore):
+    """Has no connection left for a lease."""
+
+    def acquire(self, index: str) -> MemoryLease:
+        raise StateUnavailable(f"too many connections for {index}")
+
+
+def test_who_cannot_take_a_lease_does_not_keep_others_from_it() -> None:
+    """What it said is taken back."""
+    world, share = a_world(), Share()
+    (mine,) = pipelines(world, 1)
+    store = Full()
+    with pytest.raises(StateUnavailable), share.lease(replace(mine, store=store), mine.name, asks=True):
+        pass
+    assert store.asking(mine.name) is None

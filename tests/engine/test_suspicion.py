@@ -94,3 +94,21 @@ def test_a_backfill_does_not_reject_a_table_because_the_server_fails() -> None:
     with pytest.raises(SinkUnavailable):
         world.worker().run_once()
     assert world.dead_letters() == []
+
+
+def test_many_rows_that_fail_at_once_are_a_part_of_the_index_that_fails() -> None:
+    """One shard of several: its rows are put off, though those of the others go through."""
+    suspicion = Suspicion()
+    for turn in range(30):
+        suspicion.judge(("good", str(turn)), Applied())
+        for key in range(11):
+            assert suspicion.judge((str(key),), FAILED) == FAILED
+
+
+def test_a_first_load_of_a_single_poisonous_row_comes_to_its_end() -> None:
+    """There is no other row to compare it with."""
+    world = a_world()
+    world.table.put(("1",), n=1)
+    world.answers[("1",)] = FAILED
+    assert world.worker().run_once().rejected == 1
+    assert [letter.key for letter in world.dead_letters()] == [("1",)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from syncer.core.error import Paused
-from syncer.core.outcome import Rejected
+from syncer.core.change import Write
+from syncer.core.error import IndexReplaced, LeaseLost, Paused
+from syncer.core.outcome import Deferred, Rejected
 from tests.builders import a_world
 
 
@@ -73,3 +76,87 @@ def test_a_row_that_would_be_refused_again_is_left_alone() -> None:
             world.clock.advance(9)
             poll()
     assert [letter.attempts for letter in world.dead_letters()] == [1]
+
+
+def test_dead_letters_that_are_due_keep_to_the_pace_and_to_the_waits() -> None:
+    """A thousand of them must not press a server that is pressed."""
+    world = a_world(batch_rows=10)
+    keys = [(f"{i:03}",) for i in range(100)]
+    sizes: dict[int, int] = {}
+
+    def count(write: Write) -> None:
+        sizes[write.version] = sizes.get(write.version, 0) + 1
+
+    with world.following() as poll:
+        poll()
+        world.answers = dict.fromkeys(keys, Rejected("unreadable", "function raised", passing=True))
+        for key in keys:
+            world.table.put(key, n=1)
+        poll()
+        world.answers = dict.fromkeys(keys, Deferred("busy"))
+        world.clock.advance(600)
+        world.on_write = count
+        assert poll().deferred > 0
+        polls, began = 10, world.clock.monotonic()
+        for _ in range(polls):
+            poll()
+        assert max(sizes.values()) <= 10
+        assert world.clock.monotonic() - began > 3 * polls
+
+
+def test_a_first_load_ends_when_the_pipeline_is_paused() -> None:
+    """Not hours later; it goes on where it was."""
+    world = a_world(batch_rows=10, range_rows=30)
+    for i in range(300):
+        world.table.put((f"{i:03}",), n=i)
+
+    def pause(write: Write) -> None:
+        if write.key == ("050",):
+            world.store.pause("items", world.clock.now())
+
+    world.on_write = pause
+    with pytest.raises(Paused):
+        world.worker().run_once()
+    assert len(world.written) < 150
+    world.store.resume("items")
+    world.worker().run_once()
+    assert world.equal()
+
+
+def test_a_first_load_ends_when_the_lease_is_lost() -> None:
+    """It sends nothing more."""
+    world = a_world(batch_rows=10, range_rows=30)
+    for i in range(300):
+        world.table.put((f"{i:03}",), n=i)
+
+    def lose(write: Write) -> None:
+        if write.key == ("050",):
+            world.store.expire(world.record.name)
+
+    world.on_write = lose
+    with pytest.raises(LeaseLost):
+        world.worker().run_once()
+    assert len(world.written) < 150
+    world.on_write = lambda _write: None
+    world.worker().run_once()
+    assert world.equal()
+
+
+def test_a_shard_that_is_away_does_not_end_the_session() -> None:
+    """Its documents are put off, the others go on; and what it is when it comes back is looked at."""
+    world = a_world()
+    world.worker().run_once()
+    known = world.index.identity
+    with world.following() as poll:
+        poll()
+        world.index.identity = replace(known, histories={}, away=1)
+        for _ in range(200):
+            world.table.put(("1",), n=1)
+            poll()
+        assert world.equal()
+    with world.following() as poll:
+        poll()
+        world.index.identity = replace(known, histories={"0": "another"})
+        world.clock.advance(60)
+        with pytest.raises(IndexReplaced):
+            poll()

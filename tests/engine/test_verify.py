@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from syncer.adapters.memory.digests import MemoryIndexDigests
 from syncer.adapters.memory.source import MemoryDocuments
-from syncer.core.change import Document, Removal
-from syncer.core.comparison import Difference
+from syncer.core.change import Document, Draft, Hydration, Removal
+from syncer.core.comparison import Difference, Found
+from syncer.core.key import Key
 from syncer.engine.verify import Verification, Verified
 from tests.builders import a_comparison, a_world
 from tests.engine.comparing import a_loaded_world, busy, counts, plant, verified
@@ -111,7 +116,7 @@ def test_a_write_under_way_is_no_difference(deep: bool) -> None:
 
 
 def test_a_row_that_changes_all_the_time_and_is_followed_is_moving() -> None:
-    """It is counted and named, and no difference."""
+    """It is counted and named, and no difference; but nothing is proved of it, so that the index is not verified."""
     world = a_loaded_world()
 
     def change(look: int) -> None:
@@ -122,7 +127,83 @@ def test_a_row_that_changes_all_the_time_and_is_followed_is_moving() -> None:
     world.table.put(("001",), n=-1)
     found = verified(world, busy(world, change))
     assert (counts(found), found.moving, found.samples) == ({}, 1, {"moving": ["001"]})
-    assert found.complete
+    assert (found.complete, found.equal, found.remaining) == (True, False, 1)
+    assert world.record.verified_at is None
+
+
+@pytest.mark.parametrize("row", ["there", "gone"])
+def test_a_document_that_somebody_else_writes_all_the_time_is_a_difference(row: str) -> None:
+    """Its row stands still, or there is none: no delivery is under way."""
+    world = a_loaded_world()
+    key = ("001",) if row == "there" else ("900",)
+
+    def write(look: int) -> None:
+        world.index.apply(Document(Draft(key, f'{{"n": -{look}}}', look, {}), {}, 10**9 + look))
+
+    write(0)
+    found = verified(world, busy(world, write))
+    assert counts(found) == ({"stale": 1} if row == "there" else {"extra": 1})
+    assert (found.moving, found.equal) == (0, False)
+    assert world.record.verified_at is None
+
+
+def test_a_row_that_is_delivered_late_is_no_difference_though_it_stands_still() -> None:
+    """What was under way arrives, older than the row, then the row: the document moves, and agrees at the end."""
+    world = a_loaded_world()
+    world.table.put(("001",), n=-2)
+    began = world.clock.now()
+
+    def deliver(look: int) -> None:
+        (draft,) = MemoryDocuments(world.table).hydrate([("001",)]).drafts
+        if world.clock.now() - began >= timedelta(seconds=10):
+            world.index.apply(Document(draft, {}, 10**9 + 1))
+        elif world.clock.now() - began >= timedelta(seconds=3):
+            world.index.apply(Document(replace(draft, body='{"n": -1}', hash=5), {}, 10**9))
+
+    found = verified(world, busy(world, deliver))
+    assert (counts(found), found.moving, found.equal) == ({}, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("interval", "seconds"), [(0.1, 8), (1, 8), (5, 40), (30, 110), (300, 380)], ids=lambda value: str(value)
+)
+def test_a_difference_is_waited_for_as_long_as_a_daemon_may_need(interval: float, seconds: float) -> None:
+    """Eight poll intervals, but no more than 80 seconds above one."""
+    world = a_loaded_world()
+    world.index.apply(Removal(("001",), 10**9))
+    pipeline = replace(world.pipeline, limits=replace(world.pipeline.limits, interval_seconds=interval))
+    began = world.clock.now()
+    found = Verification(pipeline, a_comparison(world.table, world.index), world.record).run()
+    assert counts(found) == {"missing": 1}
+    assert (world.clock.now() - began).total_seconds() == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("side", ["row", "document"])
+def test_json_nested_deeper_than_python_parses_counts_as_unreadable(side: str) -> None:
+    """Nothing can be told of it; the other rows are compared."""
+    world = a_loaded_world()
+    deep = "[" * 2000 + "]" * 2000
+    sides = a_comparison(world.table, world.index)
+
+    class Rows(MemoryDocuments):
+        def hydrate(self, keys: Sequence[Key]) -> Hydration:
+            found = super().hydrate(keys)
+            return replace(found, drafts=[replace(d, body=deep) if d.key == ("001",) else d for d in found.drafts])
+
+    class Entries(MemoryIndexDigests):
+        def find(self, ids: Sequence[str], *, whole: bool) -> Mapping[str, Sequence[Found]]:
+            if whole and "001" in ids:
+                json.loads(deep)
+            return super().find(ids, whole=whole)
+
+    spoilt: dict[str, Any] = {"row": {"documents": Rows(world.table)}, "document": {"index": Entries(world.index)}}[
+        side
+    ]
+    world.index.apply(Removal(("002",), 10**9))
+    found = verified(world, replace(sides, **spoilt), deep=True, repair=True)
+    assert (counts(found), found.unreadable, found.repaired) == ({"missing": 1}, 1, 1)
+    assert found.samples["unreadable"] == ["001"]
+    assert not found.equal
 
 
 def test_a_row_that_changes_all_the_time_and_is_not_followed_is_stale() -> None:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import LiteralString, Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -99,10 +99,11 @@ class ForeignPostgres:
         self.stop()
 
 
-def create_database(server: PostgresServer) -> str:
-    """Return the URL of a new, empty database."""
+def create_database(server: PostgresServer, options: LiteralString = "") -> str:
+    """Return the URL of a new, empty database; options: of CREATE DATABASE."""
     name = f"syncer_test_{uuid4().hex[:12]}"
-    _execute(server, sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}")
+    _execute(server, create.format(sql.Identifier(name), sql.SQL(options)))
     return server.url(name)
 
 

@@ -16,7 +16,7 @@ from elasticsearch import Elasticsearch
 from syncer.adapters.elastic.error import translate_errors
 from syncer.adapters.elastic.mapping import OWN_FIELD
 from syncer.core.comparison import Entry, Found
-from syncer.core.error import SinkUnavailable
+from syncer.core.error import ConfigurationError, SinkUnavailable
 
 _KEY, _HASH = f"{OWN_FIELD}.key", f"{OWN_FIELD}.hash"
 
@@ -26,6 +26,8 @@ _KEEP_ALIVE = "1h"
 _IDS, _WHOLE_IDS = 1_000, 200
 #: From here on vectors are left out of a document unless they are asked for; before, the option is unknown.
 _EXCLUDES_VECTORS = (9, 2)
+#: Kept as float32, and for some similarities scaled.
+_VECTOR_TYPE = "dense_vector"
 
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 
@@ -83,14 +85,21 @@ class ElasticDigests:
                 yield [hit["_id"] for hit in hits]
 
     def find(self, ids: Sequence[str], *, whole: bool) -> Mapping[str, Sequence[Found]]:
-        """Return the documents of these ids under every routing; see `ports.IndexDigests`."""
+        """Return the documents of these ids under every routing; see `ports.IndexDigests`.
+
+        Raises ConfigurationError where whole documents are asked for and the index does not keep them, RecursionError
+        where one is nested deeper than Python parses.
+        """
         found: dict[str, list[Found]] = {}
         at_once = _WHOLE_IDS if whole else _IDS
+        vectors = self._vectors if whole else frozenset()
+        # A search for an empty id is refused; no document can have it.
+        ids = [id_ for id_ in ids if id_]
         with translate_errors():
             self._client.indices.refresh(index=self._index)
         for start in range(0, len(ids), at_once):
             for hit in self._hits_of(ids[start : start + at_once], whole=whole):
-                found.setdefault(hit["_id"], []).append(_found(hit, whole=whole))
+                found.setdefault(hit["_id"], []).append(_found(hit, vectors, whole=whole))
         return found
 
     def _slice(self, point: _PointInTime, number: int, slices: int, rows: int) -> Iterator[Entry]:
@@ -146,6 +155,22 @@ class ElasticDigests:
         number = str(self._client.info().body["version"]["number"])
         return tuple(int(part) for part in number.split(".")[:2]) >= _EXCLUDES_VECTORS
 
+    @cached_property
+    def _vectors(self) -> frozenset[str]:
+        """The fields that hold vectors, dotted. Raises ConfigurationError for an index that keeps no documents."""
+        with translate_errors():
+            found = self._client.indices.get(index=self._index, include_defaults=True).body[self._index]
+        settings = [found.get(part, {}).get("index", {}).get("mapping", {}) for part in ("settings", "defaults")]
+        modes = [mapping.get("source", {}).get("mode") for mapping in settings]
+        mode = next((str(mode).lower() for mode in modes if mode), "stored")
+        if mode != "stored":
+            raise ConfigurationError(
+                f"index {self._index} has mapping.source.mode = {mode}: it does not keep the documents as they were "
+                "written, so that they cannot be compared",
+                hint="verify without --deep",
+            )
+        return frozenset(_vector_fields(found["mappings"].get("properties", {})))
+
     @contextmanager
     def _point_in_time(self) -> Iterator[_PointInTime]:
         with translate_errors():
@@ -166,12 +191,19 @@ class _PointInTime:
         self.id = id_
 
 
-def _found(hit: Mapping[str, Any], *, whole: bool) -> Found:
+def _vector_fields(properties: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, field in properties.items():
+        if field.get("type") == _VECTOR_TYPE:
+            yield prefix + name
+        yield from _vector_fields(field.get("properties", {}), f"{prefix}{name}.")
+
+
+def _found(hit: Mapping[str, Any], vectors: frozenset[str], *, whole: bool) -> Found:
     source = hit.get("_source") or {}
     own = source.get(OWN_FIELD)
     key, hash_ = (own.get("key"), own.get("hash")) if isinstance(own, Mapping) else (None, None)
     rest = {name: value for name, value in source.items() if name != OWN_FIELD} if whole else None
-    return Found(hit.get("_routing", ""), hit["_version"], key, hash_, rest)
+    return Found(hit.get("_routing", ""), hit["_version"], key, hash_, rest, vectors)
 
 
 def _prove_complete(answer: Mapping[str, Any]) -> None:

@@ -60,7 +60,7 @@ class ElasticIndices:
             return _meta(self._get(name))
 
     def identity(self, name: str) -> IndexIdentity:
-        """Return what the index is; see `ports.Indices`. Raises SinkUnavailable while a primary shard is away."""
+        """Return what the index is; see `ports.Indices`."""
         with translate_errors():
             found = self._get(name)
             settings = found["settings"]["index"]
@@ -74,10 +74,7 @@ class ElasticIndices:
                 )
             histories = self._histories(name)
         shards = int(settings["number_of_shards"])
-        if len(histories) < shards:
-            # Not another index, but one that is starting: what it is cannot be told yet.
-            raise SinkUnavailable(f"index {name}: {shards - len(histories)} of {shards} primary shards are away")
-        return IndexIdentity(settings["uuid"], histories)
+        return IndexIdentity(settings["uuid"], histories, shards - len(histories))
 
     def _histories(self, name: str) -> dict[str, str]:
         stats = self._client.indices.stats(
@@ -148,11 +145,6 @@ class ElasticIndices:
         """Delete an index; see `ports.Indices`."""
         with translate_errors():
             self._client.indices.delete(index=name, ignore_unavailable=True)
-
-    def refresh(self, name: str) -> None:
-        """Make all writes so far searchable."""
-        with translate_errors():
-            self._client.indices.refresh(index=name)
 
     def count(self, name: str) -> int:
         """Return how many documents are searchable."""

@@ -115,6 +115,3 @@ class MemoryIndices:
 
     def delete(self, name: str) -> None:
         self.indices.pop(name, None)
-
-    def refresh(self, name: str) -> None:
-        """Do nothing: what is written is found at once."""

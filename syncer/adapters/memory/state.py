@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from syncer.core.error import ConfigurationError, IndexMissing, LeaseHeld, LeaseLost
 from syncer.core.index import IndexIdentity, IndexRecord, Phase
@@ -35,7 +35,9 @@ class _Entry:
             if key in self.dead_letters and self.dead_letters[key].version < version:
                 del self.dead_letters[key]
         if settlement.reconcile is not None:
-            reconcile = max(self.record.reconcile or settlement.reconcile, settlement.reconcile)
+            reconcile = settlement.reconcile
+            if self.record.reconcile is not None:
+                reconcile = max(reconcile, self.record.reconcile + timedelta(microseconds=1))
             self.record = replace(self.record, reconcile=reconcile)
         return len(self.dead_letters)
 

@@ -44,18 +44,19 @@ SELECT n.nspname || '.' || c.relname AS full_name, c.relname AS name
 # -1 asks for the type without a length: `varchar(3)` would cut a key off.
 _COLUMNS = text("""
 WITH RECURSIVE unwrapped AS (
-    SELECT a.attnum, a.attname, a.attnotnull, t.oid, t.typtype, t.typcategory, t.typelem, t.typbasetype,
-           false AS is_array
+    SELECT a.attnum, a.attname, a.attnotnull, a.attgenerated = 'v' AS virtual, t.oid, t.typtype, t.typcategory,
+           t.typelem, t.typbasetype, false AS is_array
       FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
      WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT u.attnum, u.attname, u.attnotnull, t.oid, t.typtype, t.typcategory, t.typelem, t.typbasetype,
-           u.is_array OR u.typtype <> 'd'
+    SELECT u.attnum, u.attname, u.attnotnull, u.virtual, t.oid, t.typtype, t.typcategory,
+           t.typelem, t.typbasetype, u.is_array OR u.typtype <> 'd'
       FROM unwrapped AS u
       JOIN pg_catalog.pg_type AS t ON t.oid = CASE WHEN u.typtype = 'd' THEN u.typbasetype ELSE u.typelem END
      WHERE u.typtype = 'd' OR u.typcategory = 'A' AND u.typelem <> 0
 )
 SELECT u.attname AS name, t.typname AS type, u.typtype AS kind, u.is_array, NOT u.attnotnull AS nullable,
+       u.virtual,
        CASE WHEN n.nspname = 'pg_catalog' THEN format_type(t.oid, -1)
             ELSE quote_ident(n.nspname) || '.' || quote_ident(t.typname) END AS sql_type
   FROM unwrapped AS u
@@ -106,11 +107,11 @@ def read_table(
             routing=routing,
         )
         for column in table.key:
-            _existing(table, column, f"{setting}.key")
+            _check_key_column(table, column, f"{setting}.key")
         _check_watermark(table, setting)
         _check_soft_delete(table, f"{setting}.soft_delete")
         if routing is not None:
-            _existing(table, routing, f"{setting}.routing")
+            _noted(table, routing, f"{setting}.routing")
         if where is not None:
             check_stable(connection, table, where, f"{setting}.where")
     return table
@@ -138,6 +139,7 @@ def _column(row: Row[Any]) -> Column:
         array=row.is_array,
         nullable=row.nullable,
         kind=row.kind,
+        virtual=row.virtual,
     )
 
 
@@ -155,6 +157,27 @@ def _existing(table: Table, column: str, setting: str) -> Column:
     if column not in table.columns:
         raise ConfigurationError(f"{setting}: {table} has no column {column}", hint=suggestion(column, table.columns))
     return table.columns[column]
+
+
+def _noted(table: Table, name: str, setting: str) -> Column:
+    """Return a column whose old value triggers note."""
+    column = _existing(table, name, setting)
+    if column.virtual:
+        raise ConfigurationError(
+            f"{setting}: {table}.{name} is a virtual generated column, whose value triggers do not see",
+            hint="name a column that is stored, or one GENERATED ALWAYS AS (…) STORED",
+        )
+    return column
+
+
+def _check_key_column(table: Table, name: str, setting: str) -> None:
+    column = _noted(table, name, setting)
+    if column.array or column.kind == "c":
+        raise ConfigurationError(
+            f"{setting}: {table}.{name} is of type {column.sql_type}, "
+            f"{'an array' if column.array else 'a composite type'}, which cannot be a key",
+            hint="name columns of plain types that identify a row: they must be NOT NULL and unique",
+        )
 
 
 def _check_watermark(table: Table, setting: str) -> None:

@@ -170,7 +170,9 @@ class PostgresDigests:
         if not keys:
             return []
         try:
-            connection.execute(select(*listed_keys(self._table).c), key_list_values(self._table, keys)).all()
+            # Counted, not fetched: the driver cannot read all that Postgres can, such as a date of infinity.
+            counts = select(*map(func.count, listed_keys(self._table).c))
+            connection.execute(counts, key_list_values(self._table, keys)).one()
         except DBAPIError as error:
             if not sqlstate(error).startswith(_NOT_OF_THE_TYPE):
                 raise
@@ -225,7 +227,8 @@ def _id(table: Table, columns: Columns) -> ColumnElement[str]:
 
 
 def _escaped(part: ColumnElement[str]) -> ColumnElement[str]:
-    doubled = func.replace(part, constant("\\"), constant("\\\\"))
+    # Nothing can be replaced under a nondeterministic collation; by bytes it means the same under any.
+    doubled = func.replace(part.collate("C"), constant("\\"), constant("\\\\"))
     return func.replace(doubled, constant("|"), constant("\\|"))
 
 

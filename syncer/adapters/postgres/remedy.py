@@ -34,10 +34,24 @@ def grant_tombstones(schema: str, role: str, *, create: bool = False) -> str:
     )
 
 
+def grant_create_in(schema: str, role: str) -> str:
+    """Let the role create the tombstones in a schema that is there, and the triggers' functions."""
+    return f"GRANT USAGE, CREATE ON SCHEMA {_quoted(schema)} TO {_quoted(role)};"
+
+
 def grant_noting(schema: str, role: str) -> str:
-    """Let the role, to whom a table belongs, install triggers that fill the tombstones which are there."""
+    """Let the role, to whom a table belongs, install triggers that fill the tombstones which are there; and remove them
+    with what they noted."""
     return (
-        f"GRANT USAGE, CREATE ON SCHEMA {_quoted(schema)} TO {_quoted(role)};\n"
+        f"{grant_create_in(schema, role)}\n"
+        f"GRANT SELECT, INSERT, DELETE ON {qualified(schema, TOMBSTONES)} TO {_quoted(role)};"
+    )
+
+
+def grant_insert(schema: str, role: str) -> str:
+    """Let the role, to whom a trigger's function belongs, write tombstones."""
+    return (
+        f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {_quoted(role)};\n"
         f"GRANT INSERT ON {qualified(schema, TOMBSTONES)} TO {_quoted(role)};"
     )
 

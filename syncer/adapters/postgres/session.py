@@ -76,6 +76,9 @@ STATE_SETTINGS: Mapping[str, str] = {
     "idle_in_transaction_session_timeout": "1min",
 }
 
+#: A lock not granted in time; a session, or a transaction, that was idle for too long, as after a SIGSTOP.
+_ENDED_BY_THE_SERVER = frozenset({"55P03", "25P03", "25P04"})
+
 _SOURCE_GRANT = (
     "grant SELECT on the table, and BYPASSRLS to the role where row level security is on; see `syncer check`"
 )
@@ -191,7 +194,7 @@ def translate(
         return CredentialsRefused(reason, hint=f"check user and password in {setting}")
     if state == "3D000":
         return ConfigurationError(reason, hint=f"check the name of the database in {setting}")
-    if state[:2] in {"08", "40", "53", "57", "58"} or state == "55P03":
+    if state[:2] in {"08", "40", "53", "57", "58"} or state in _ENDED_BY_THE_SERVER:
         return unavailable(reason)
     if state == "25006" and of_state:
         return unavailable(reason, hint="this server is a standby, or not promoted yet")

@@ -124,7 +124,10 @@ class SettlementStore:
         self._set_checkpoints(connection, index, settlement.checkpoints)
         if settlement.reconcile is not None:
             indices = self._tables.indices
-            reconcile = func.greatest(indices.c.reconcile, settlement.reconcile)
+            # Never the same twice: what is read late may be stamped early, and a comparison under way answers only for
+            # what was asked before it.
+            later = indices.c.reconcile + literal(timedelta(microseconds=1))
+            reconcile = func.greatest(later, settlement.reconcile)
             connection.execute(update(indices).where(indices.c.name == index).values(reconcile=reconcile))
         opened = _by_key(settlement.dead_letters)
         self._add(connection, index, list(opened.values()))

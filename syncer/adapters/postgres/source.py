@@ -103,9 +103,3 @@ class PostgresSource:
         with self._session.use() as connection:
             rows = connection.execute(_BLOCKERS, {"limit": limit}).all()
         return [Blocker(row.pid, row.application_name, row.state, row.since) for row in rows]
-
-    def server_version(self) -> tuple[int, int]:
-        """Return the server's version, like (17, 2)."""
-        with self._session.use() as connection:
-            number = int(connection.execute(text("SHOW server_version_num")).scalar_one())
-        return number // 10_000, number % 10_000

@@ -14,7 +14,8 @@ from syncer.core.table import Table
 
 _TABLE = text("""
 SELECT c.oid, pg_get_userbyid(c.relowner) AS owner, current_user AS reader, current_database() AS database,
-       current_setting('server_version_num')::int / 10000 AS major
+       current_setting('server_version_num')::int / 10000 AS major,
+       EXISTS (SELECT FROM pg_namespace WHERE nspname = :tombstones_schema) AS has_schema
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE n.nspname = :schema AND c.relname = :name
 """)
@@ -30,8 +31,11 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name
 
 _FUNCTION = text("""
 SELECT p.oid, p.prosrc AS body, coalesce(p.proconfig, '{}') AS settings, p.prosecdef AS definer,
-       has_function_privilege(CAST(:owner AS name), p.oid, 'EXECUTE') AS owner_may
+       has_function_privilege(CAST(:owner AS name), p.oid, 'EXECUTE') AS owner_may,
+       pg_get_userbyid(p.proowner) AS writer,
+       has_schema_privilege(p.proowner, n.oid, 'USAGE') AND has_table_privilege(p.proowner, c.oid, 'INSERT') AS writable
   FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+  LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = :tombstones
  WHERE n.nspname = :schema AND p.proname = :name
 """)
 
@@ -64,6 +68,10 @@ class TriggerFacts:
     disabled: Mapping[str, Sequence[str]]
     #: By table: triggers that do not fire for logical replication.
     sometimes: Mapping[str, Sequence[str]]
+    #: To whom the function belongs: the triggers write with this role's privileges.
+    writer: str
+    #: It may write tombstones; else every DELETE fails.
+    writable: bool
     readable: bool
     prunable: bool
 
@@ -75,10 +83,13 @@ def trigger_facts(session: Session, table: Table, schema: str, *, holds_state: b
     """
     triggers = TombstoneTriggers(table, schema)
     with session.use() as connection:
-        row = connection.execute(_TABLE, {"schema": table.schema, "name": table.name}).one()
+        row = connection.execute(
+            _TABLE, {"schema": table.schema, "name": table.name, "tombstones_schema": schema}
+        ).one()
         relations = connection.execute(_RELATIONS, {"oid": row.oid}).all()
         function = connection.execute(
-            _FUNCTION, {"schema": schema, "name": triggers.function, "owner": row.owner}
+            _FUNCTION,
+            {"schema": schema, "name": triggers.function, "owner": row.owner, "tombstones": TOMBSTONES},
         ).one_or_none()
         called = {"function": function and function.oid, "relations": [relation.oid for relation in relations]}
         found = {(each.tgrelid, each.tgname): each.tgenabled for each in connection.execute(_TRIGGERS, called)}
@@ -98,6 +109,7 @@ def trigger_facts(session: Session, table: Table, schema: str, *, holds_state: b
             major=row.major,
             database=row.database,
             owner=row.owner,
+            has_schema=row.has_schema,
             begun=may is not None,
             partitions=[(relation.schema, relation.name) for relation in relations[1:]],
             reader=row.reader,
@@ -112,6 +124,8 @@ def trigger_facts(session: Session, table: Table, schema: str, *, holds_state: b
         missing=those(None),
         disabled=those("D"),
         sometimes=those("O", "R"),
+        writer=function.writer if function is not None else row.reader,
+        writable=function is not None and bool(function.writable),
         readable=may is not None and may.readable,
         prunable=may is not None and may.prunable,
     )

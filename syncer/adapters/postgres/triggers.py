@@ -27,11 +27,15 @@ _TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
 _PLAIN = _EXACT | _TEXTS | {"numeric", "char", "citext"}
 
 _ONCE_WHY = """\
--- The table of tombstones, one for all tables. Not CREATE … IF NOT EXISTS, which needs the privilege in any case.
+-- The table of tombstones, one for all tables. Not CREATE ... IF NOT EXISTS, which needs the privilege in any case.
 -- Polls go by "at". Not now(), the start of the transaction: that can lie before the transaction shows in pg_locks,
 -- where polls look for open ones.
 """
 _ONCE = """
+DECLARE
+  -- CREATE OR REPLACE FUNCTION leaves the function to its owner.
+  writer name := coalesce((SELECT pg_get_userbyid(proowner) FROM pg_proc
+                            WHERE oid = to_regprocedure({function_text})), current_user);
 BEGIN
   IF to_regnamespace({schema_text}) IS NULL THEN
     CREATE SCHEMA {schema};
@@ -54,11 +58,12 @@ BEGIN
     COMMENT ON COLUMN {tombstones}.key IS 'Key of the row, each part as text; NULL: the table was truncated';
     COMMENT ON COLUMN {tombstones}.routing IS 'What decided on the shard of its document; NULL: not known';
   END IF;
-  -- The triggers write with the privileges of who runs this.
-  IF NOT has_table_privilege({tombstones_text}, 'INSERT') THEN
+  -- The triggers write with the privileges of the function's owner.
+  IF NOT (has_schema_privilege(writer, {schema_name}, 'USAGE')
+          AND has_table_privilege(writer, {tombstones_text}, 'INSERT')) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'insufficient_privilege',
-      MESSAGE = current_user || {may_not_write};
+      MESSAGE = writer || {may_not_write};
   END IF;
 END
 """
@@ -71,8 +76,13 @@ BEGIN
   DELETE FROM {tombstones} WHERE relation = {relation};
   IF NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
                   WHERE p.pronamespace = to_regnamespace({schema_text})) THEN
-    DROP TABLE {tombstones};
+    -- What belongs to others stays: empty, it costs nothing.
+    IF EXISTS (SELECT FROM pg_class
+                WHERE oid = to_regclass({tombstones_text}) AND pg_has_role(relowner, 'USAGE')) THEN
+      DROP TABLE {tombstones};
+    END IF;
     IF obj_description(to_regnamespace({schema_text}), 'pg_namespace') = '{comment}'
+       AND EXISTS (SELECT FROM pg_namespace WHERE nspname = {schema_name} AND pg_has_role(nspowner, 'USAGE'))
        AND NOT EXISTS (SELECT FROM pg_depend WHERE refobjid = to_regnamespace({schema_text})
                                                AND refclassid = 'pg_namespace'::regclass) THEN
       DROP SCHEMA {schema};
@@ -120,6 +130,8 @@ class Surroundings:
     database: str
     #: Of the table.
     owner: str
+    #: The schema of the tombstones is there.
+    has_schema: bool
     #: There is a table of tombstones already.
     begun: bool
     #: Partitions at every level, as schema and name.
@@ -142,6 +154,7 @@ class TombstoneTriggers:
             "tombstones_text": _literal(self._tombstones),
             "schema": qualified(schema),
             "schema_text": _literal(qualified(schema)),
+            "schema_name": _literal(schema),
             "comment": _SCHEMA_COMMENT,
             "relation": _literal(str(table)),
             "may_not_write": _literal(f" may not write to {self._tombstones}: every DELETE would fail"),
@@ -152,6 +165,7 @@ class TombstoneTriggers:
         digest = hashlib.sha256(str(table).encode()).hexdigest()[:8]
         #: The function's name, in the schema of the tombstones.
         self.function = f"tombstone_{table.name.encode()[:40].decode(errors='ignore')}_{digest}"
+        self._words["function_text"] = _literal(f"{qualified(schema, self.function)}()")
 
     @property
     def body(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from syncer.adapters.postgres.remedy import grant_tombstones
+from syncer.adapters.postgres.remedy import grant_insert, grant_tombstones
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.trigger_facts import TriggerFacts, trigger_facts
 from syncer.adapters.postgres.triggers import TombstoneTriggers
@@ -36,12 +36,31 @@ def check_triggers(session: Session, name: str, settings: Settings) -> Iterator[
             sql,
         )
         return
+    if not facts.around.begun:
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"triggers of {table} note in {schema}.tombstones, which is gone",
+            "every DELETE and TRUNCATE fails",
+            install,
+            sql,
+        )
+        return
     faults = list(_faults(facts))
     for what, consequence in faults:
         yield Finding(Severity.WARNING, setting, what, consequence, install, sql)
+    if not facts.writable:
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"{facts.writer}, to whom the triggers' function belongs, may not write to {schema}.tombstones",
+            "every DELETE and TRUNCATE fails",
+            "grant it",
+            grant_insert(schema, facts.writer),
+        )
     if not facts.readable or not facts.prunable:
         yield _privilege(setting, schema, facts)
-    elif not faults:
+    elif facts.writable and not faults:
         yield info(setting, f"triggers note what is deleted from {table}")
 
 

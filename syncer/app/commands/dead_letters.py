@@ -85,7 +85,7 @@ def show_letter(invocation: Invocation, pipeline: str, key: str) -> ExitCode:
     def report() -> Table:
         table = Table.grid(padding=(0, 2))
         for name, value in document.items():
-            table.add_row(name, Text("–" if value is None else str(value)))
+            table.add_row(name, Text("–" if value is None else _escaped(str(value))))
         return table
 
     invocation.show(document, report)
@@ -181,7 +181,7 @@ class _Letters:
 
     def _unknown(self, id_: str) -> ConfigurationError:
         return ConfigurationError(
-            f"pipeline {self._pipeline!r} has no dead letter {id_!r}",
+            f"pipeline {self._pipeline!r} has no dead letter '{_escaped(id_)}'",
             hint=f"see what there is: syncer dead-letters list {self._pipeline}",
         )
 
@@ -220,8 +220,8 @@ def _group_document(group: LetterGroup) -> Mapping[str, Any]:
 def _group_lines(group: LetterGroup) -> Sequence[Text]:
     indent = " " * 4
     lines = [
-        Text(f"\n{group.letters:,} × {group.kind}: {group.cause}"),
-        Text(f"{indent}rows {', '.join(document_id(key) for key in group.examples)}{_more(group)}"),
+        Text(f"\n{group.letters:,} × {group.kind}: {_escaped(group.cause)}"),
+        Text(f"{indent}rows {', '.join(_escaped(document_id(key)) for key in group.examples)}{_more(group)}"),
         Text(f"{indent}first {_time(group.first_at)}, last {_time(group.last_at)}, attempts up to {group.attempts:,}"),
     ]
     if group.retry_at:
@@ -231,6 +231,11 @@ def _group_lines(group: LetterGroup) -> Sequence[Text]:
 
 def _more(group: LetterGroup) -> str:
     return ", …" if group.letters > len(group.examples) else ""
+
+
+def _escaped(text: str) -> str:
+    r"""Return the text with what a terminal would obey, or not show, as in \x1b. A backslash stays as it is typed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _time(time: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
-from syncer.adapters.postgres.remedy import grant_create, grant_noting
+from syncer.adapters.postgres.remedy import grant_create, grant_create_in, grant_noting
 from syncer.adapters.postgres.trigger_facts import trigger_facts
 from syncer.adapters.postgres.triggers import Surroundings, TombstoneTriggers
 from syncer.app.exit_code import ExitCode
@@ -50,7 +50,12 @@ def _change(invocation: Invocation, name: str, *, install: bool, print_only: boo
 
 def _remedy(around: Surroundings, schema: str, command: str) -> str:
     owner = around.owner
-    grant = grant_noting(schema, owner) if around.begun else grant_create(around.database, owner)
+    if around.begun:
+        grant = grant_noting(schema, owner)
+    elif around.has_schema:
+        grant = grant_create_in(schema, owner)
+    else:
+        grant = grant_create(around.database, owner)
     return (
         f"let {owner}, who owns the table, or a superuser run what this prints: {command}\n"
         f"  an owner needs besides: {' '.join(grant.split())}"

@@ -11,10 +11,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from syncer.app.commands.following import followed_index
 from syncer.app.exit_code import ExitCode, exit_code
 from syncer.app.invocation import Invocation
+from syncer.app.printable import printable
 from syncer.app.progress import progress
 from syncer.core.comparison import Difference
 from syncer.core.error import ConfigurationError, SyncerError
@@ -108,7 +110,7 @@ class _Outcome:
             if count:
                 named = found.samples[kind]
                 more = ", …" if count > _NAMED else ""
-                table.add_row(f"{count:,}", f"{kind}: {', '.join(named[:_NAMED])}{more}")
+                table.add_row(f"{count:,}", Text(f"{kind}: {', '.join(map(printable, named[:_NAMED]))}{more}"))
         if self.repair:
             table.add_row(f"{found.repaired:,}", "repaired")
         table.add_row("", f"{self._word()} ({self.seconds:,.1f} s)")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +15,8 @@ from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.mapping import IndexSettings, mapping
 from syncer.adapters.elastic.sink import ElasticSink
 from syncer.core.change import Document, Draft
-from syncer.core.error import IndexMissing, SinkUnavailable
+from syncer.core.comparison import same_document
+from syncer.core.error import ConfigurationError, IndexMissing, SinkUnavailable
 from syncer.core.field import Field, VectorField
 from syncer.core.index import write_alias
 from tests.adapters.elastic.scripted import Answer, Request, scripted
@@ -76,6 +79,49 @@ def test_whole_documents_come_with_their_vectors(elastic: Elastic, index: str) -
     assert found.source["t"] == "a"
     assert found.source["v"] == pytest.approx([0.6, 0.0, -0.8])
     assert "_syncer" not in found.source
+
+
+def test_vectors_of_columns_are_named_as_such(elastic: Elastic, index_prefix: str) -> None:
+    """Those of nested fields too: the server may give them back rounded."""
+    name = f"{index_prefix}-1"
+    vector = {"type": "dense_vector", "dims": 3, "similarity": "cosine"}
+    fields = [
+        Field("v", "v", "dense_vector", options={"dims": 3, "similarity": "cosine"}),
+        Field("parts", "parts", "nested", options={"properties": {"v": vector, "x": {"type": "keyword"}}}),
+    ]
+    ElasticIndices(elastic.client, mapping(fields, []), IndexSettings()).create(name, {})
+    body = {"v": [0.123456789123, 3e3, 1], "parts": [{"v": [0.123456789123, 3e3, 1], "x": "a"}, {"v": None, "x": "b"}]}
+    draft = Draft(("1",), json.dumps(body), 5, {})
+    ElasticSink(elastic.client, write_alias(name)).write([Document(draft, {}, 1)])
+    (found,) = ElasticDigests(elastic.client, name).find(["1"], whole=True)["1"]
+    assert found.vectors == {"v", "parts.v"}
+    assert same_document(draft, {}, found)
+    body["v"] = [0.2, 3e3, 1]
+    assert not same_document(replace(draft, body=json.dumps(body)), {}, found)
+
+
+def test_an_index_that_does_not_keep_its_documents_cannot_be_compared_deeply(
+    real_elastic: Elastic, index_prefix: str
+) -> None:
+    """Its documents are made up anew when they are read, in another form; hashes can be compared."""
+    name = f"{index_prefix}-1"
+    settings = IndexSettings(settings={"mapping.source.mode": "synthetic"})
+    ElasticIndices(real_elastic.client, mapping(FIELDS, []), settings).create(name, {})
+    put(real_elastic, name, "1", t="a", _syncer={"key": "1", "hash": 5})
+    digests = ElasticDigests(real_elastic.client, name)
+    with pytest.raises(ConfigurationError, match="synthetic") as raised:
+        digests.find(["1"], whole=True)
+    assert "--deep" in raised.value.hint
+    assert digests.find(["1"], whole=False)["1"][0].hash == 5
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_empty_id_is_of_no_document(elastic: Elastic, index: str, whole: bool) -> None:
+    """The server refuses a search for it."""
+    put(elastic, index, "1", _syncer={"key": "1", "hash": 5})
+    digests = ElasticDigests(elastic.client, index)
+    assert list(digests.find(["", "1"], whole=whole)) == ["1"]
+    assert digests.find([""], whole=whole) == {}
 
 
 def test_a_comparison_leaves_no_search_context_behind(real_elastic: Elastic, index: str) -> None:

@@ -99,7 +99,7 @@ def everything(client: Elasticsearch, alias: str) -> None:
         Removal(("2",), 1),
     ]
     assert ElasticSink(client, write_alias(name)).write(writes) == [Applied(created=True), Applied()]
-    indices.refresh(name)
+    client.indices.refresh(index=name)
     assert indices.count(name) == 1
     indices.publish(name, alias)
     indices.publish(name, alias)

@@ -27,6 +27,11 @@ CREATE VIEW looks AS SELECT * FROM item;
 CREATE MATERIALIZED VIEW stored AS SELECT * FROM item;
 CREATE TABLE loose (id integer, updated_at timestamptz);
 CREATE TABLE parts (id integer PRIMARY KEY, updated_at timestamptz) PARTITION BY RANGE (id);
+CREATE TYPE place AS (x integer, y integer);
+CREATE DOMAIN spot AS place;
+CREATE TABLE odd_key (
+    tags text[], place place, spot spot, vector int2vector, id integer PRIMARY KEY, updated_at timestamptz
+);
 CREATE FUNCTION latest() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now()';
 
 CREATE SCHEMA other;
@@ -123,6 +128,15 @@ def test_partitioned_table(read: ReadTable) -> None:
             "pipelines.items.routing: public.item has no column tittle",
             "did you mean title?",
         ),
+        (
+            "odd_key",
+            {"key": ("id", "tags")},
+            "key: public.odd_key.tags is of type text[], an array",
+            "plain types",
+        ),
+        ("odd_key", {"key": ("vector",)}, "public.odd_key.vector is of type smallint[], an array", "plain types"),
+        ("odd_key", {"key": ("place",)}, "public.odd_key.place is of type public.place, a composite", "plain types"),
+        ("odd_key", {"key": ("spot",)}, "public.odd_key.spot is of type public.place, a composite", "plain types"),
         ("item", {"where": "nope = 1"}, 'pipelines.items.where: column "nope" does not exist', "nope = 1"),
         ("item", {"where": "id ="}, "pipelines.items.where: syntax error", "id ="),
         ("item", {"where": "title"}, "pipelines.items.where: argument of WHERE must be type boolean", "title"),
@@ -136,6 +150,38 @@ def test_what_cannot_serve_is_refused(
         read(name, **settings)
     assert message in raised.value.message
     assert hint in raised.value.hint
+
+
+@pytest.fixture(name="virtual")
+def _virtual(postgres_url: str) -> Iterator[str]:
+    """A table with a virtual generated column `shout`, and a stored one `stored`."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        if connection.info.server_version < 180000:
+            pytest.skip("there are no virtual generated columns before Postgres 18")
+        connection.execute(
+            "CREATE TABLE loud (id integer PRIMARY KEY, title text, updated_at timestamptz,"
+            " shout text GENERATED ALWAYS AS (upper(title)) VIRTUAL,"
+            " stored text GENERATED ALWAYS AS (upper(title)) STORED)"
+        )
+        yield "loud"
+        connection.execute("DROP TABLE loud")
+
+
+@pytest.mark.parametrize("setting", [{"routing": "shout"}, {"key": ("id", "shout")}])
+def test_what_triggers_cannot_see_is_neither_key_nor_routing(
+    setting: dict[str, Any], virtual: str, read: ReadTable
+) -> None:
+    """Postgres computes virtual columns when they are read: tombstones would name the wrong shard."""
+    with pytest.raises(ConfigurationError, match=r"public\.loud\.shout is a virtual generated column") as raised:
+        read(virtual, **setting)
+    assert raised.value.message.startswith(f"pipelines.items.{next(iter(setting))}: ")
+    assert "STORED" in raised.value.hint
+
+
+def test_a_stored_column_may_be_routing(virtual: str, read: ReadTable) -> None:
+    """And a virtual one may be there."""
+    table = read(virtual, routing="stored")
+    assert [name for name, column in table.columns.items() if column.virtual] == ["shout"]
 
 
 def test_accepted_settings(read: ReadTable) -> None:

@@ -13,6 +13,7 @@ from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.core.comparison import Digest
 from syncer.core.error import AccessDenied, SchemaMismatch, SourceUnavailable, SyncerError
 from syncer.core.field import resolve_fields
+from syncer.core.key import document_id
 from syncer.core.table import Table
 from tests.adapters.postgres.conftest import OpenSession, ReadTable
 
@@ -66,6 +67,50 @@ def test_ids_that_are_not_of_the_keys_type_have_no_key(
     admin.execute(SCHEMA)
     ids = ["1", "007", "a", "", "99999999999999999999", "1.5", "x\0", "\ud800"]
     assert digests_of(open_session, read()).keys(ids) == {"1": ("1",), "007": ("007",)}
+
+
+@pytest.mark.parametrize(
+    ("sql_type", "ids"),
+    [
+        ("interval", ["P1M", "P30DT5S"]),
+        ("timestamptz", ["infinity", "2024-01-01 00:00:00+00"]),
+        ("date", ["infinity", "12000-01-01", "0044-03-15 BC"]),
+        ("time", ["24:00:00"]),
+        ("numeric", ["NaN", "1.10"]),
+        ("int4range", ["[1,6)", "empty"]),
+        ("jsonb", ['{"a": 1}']),
+    ],
+)
+@pytest.mark.parametrize("composite", [False, True], ids=["single", "composite"])
+def test_ids_are_keys_though_the_driver_cannot_read_them(
+    admin: psycopg.Connection[Any],
+    open_session: OpenSession,
+    read: ReadTable,
+    sql_type: str,
+    ids: list[str],
+    composite: bool,
+) -> None:
+    """Postgres alone says what is of a type; what is not has no key."""
+    key = "k, n" if composite else "k"
+    admin.execute(f"CREATE TABLE item (k {sql_type}, n int, updated_at timestamptz, PRIMARY KEY ({key}))")
+    suffix = "|1" if composite else ""
+    keys = {id_ + suffix: (id_, "1") if composite else (id_,) for id_ in ids}
+    assert digests_of(open_session, read()).keys([*keys, "never" + suffix]) == keys
+
+
+def test_composite_keys_may_have_a_nondeterministic_collation(
+    admin: psycopg.Connection[Any], open_session: OpenSession, read: ReadTable
+) -> None:
+    """Under which PostgreSQL 15 replaces nothing."""
+    admin.execute("CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    admin.execute("CREATE TABLE item (a text COLLATE blind, b text, updated_at timestamptz, PRIMARY KEY (a, b))")
+    admin.execute(r"INSERT INTO item VALUES ('A|b', 'x'), ('c', 'd\e')")
+    table = read()
+    keys = [("A|b", "x"), ("c", "d\\e")]
+    hydrated = PostgresDocuments(open_session(), table, resolve_fields(table, None, setting="x"), ()).hydrate(keys)
+    found = read_all(digests_of(open_session, table))
+    assert found == sorted((document_id(draft.key), draft.hash, "") for draft in hydrated.drafts)
+    assert len(found) == 2
 
 
 def test_the_number_of_rows_is_the_planners(

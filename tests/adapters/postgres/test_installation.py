@@ -10,10 +10,11 @@ import pytest
 from psycopg import sql
 
 from syncer.adapters.postgres.migrate import migrate
-from syncer.adapters.postgres.session import Session
+from syncer.adapters.postgres.remedy import grant_noting
+from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.adapters.postgres.triggers import TombstoneTriggers
 from syncer.core.error import AccessDenied, SourceUnavailable
-from syncer.core.table import Table
+from syncer.core.table import Column, Table
 from tests.adapters.postgres.conftest import OpenSession, ReadTable, url_of
 from tests.adapters.postgres.noting import (
     ITEM,
@@ -27,6 +28,7 @@ from tests.adapters.postgres.noting import (
     remove,
     script,
 )
+from tests.services.postgres import PostgresServer, create_database, drop_database
 
 
 def test_names_are_quoted(admin: Connection, session: Session, read: ReadTable) -> None:
@@ -101,6 +103,36 @@ def test_the_script_is_for_people(item: Table, session: Session) -> None:
     text = script(session, item)
     assert max(map(len, text.splitlines())) <= 130
     assert text.count("\n-- ") >= 8
+
+
+def test_the_scripts_own_text_is_ascii(partitioned: Table, session: Session) -> None:
+    """A database of another encoding may lack any other character."""
+    around = facts(session, partitioned).around
+    triggers = TombstoneTriggers(replace(partitioned, routing="id"), SCHEMA)
+    assert str(triggers.install(around)).isascii()
+    assert str(triggers.install(replace(around, major=13, holds_state=True))).isascii()
+    assert str(triggers.remove()).isascii()
+
+
+@pytest.fixture(name="latin1_url")
+def _latin1_url(postgres_server: PostgresServer) -> Iterator[str]:
+    url = create_database(postgres_server, "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+    yield url
+    drop_database(postgres_server, url)
+
+
+def test_a_database_in_latin1(latin1_url: str) -> None:
+    """Install, note and remove."""
+    session = Session(latin1_url, setting="source.url", settings=SOURCE_SETTINGS, unavailable=SourceUnavailable)
+    table = Table("public", "item", {"id": Column("id", "text", "text")}, ("id",), "updated_at")
+    with psycopg.connect(latin1_url, autocommit=True) as admin:
+        admin.execute("CREATE TABLE item (id text PRIMARY KEY, updated_at timestamptz)")
+        install(session, table)
+        admin.execute("INSERT INTO item VALUES ('\u00fc'); DELETE FROM item")
+        assert noted(admin) == keys("\u00fc")
+        remove(session, table)
+        assert admin.execute("SELECT to_regnamespace('syncer')").fetchone() == (None,)
+    session.close()
 
 
 def test_removal_leaves_nothing(admin: Connection, session: Session, read: ReadTable) -> None:
@@ -235,10 +267,41 @@ def test_an_installation_that_would_break_deletes_is_refused(
         install(open_session(owner), read())
     with psycopg.connect(url_of(postgres_url, owner), autocommit=True) as writer:
         writer.execute("DELETE FROM item WHERE id = 1")
-    admin.execute(f'GRANT INSERT ON syncer.tombstones TO "{owner}"')
+    admin.execute(grant_noting(SCHEMA, owner))
     install(open_session(owner), read())
     admin.execute("DELETE FROM item WHERE id = 2")
     assert noted(admin) == keys(2)
+
+
+def test_whoever_was_allowed_to_install_may_remove(
+    admin: Connection, owner: str, open_session: OpenSession, session: Session, read: ReadTable
+) -> None:
+    """What it noted goes; tombstones and schema are somebody else's, and stay."""
+    admin.execute("CREATE TABLE other (LIKE item INCLUDING ALL)")
+    install(session, read("other"))
+    admin.execute(grant_noting(SCHEMA, owner))
+    install(open_session(owner), read())
+    admin.execute("DELETE FROM item WHERE id = 1")
+    remove(session, read("other"))
+    remove(open_session(owner), read())
+    assert noted(admin) == []
+    assert not facts(session, read()).installed
+    remove(session, read())
+    assert admin.execute("SELECT to_regnamespace('syncer')").fetchone() == (None,)
+
+
+def test_a_repetition_that_would_break_deletes_is_refused(
+    admin: Connection, owner: str, open_session: OpenSession, session: Session, read: ReadTable
+) -> None:
+    """The function stays with its owner, who may not write to tombstones that a superuser makes anew."""
+    admin.execute(f'GRANT CREATE ON DATABASE "{admin.info.dbname}" TO "{owner}"')
+    install(open_session(owner), read())
+    admin.execute("DROP TABLE syncer.tombstones")
+    with pytest.raises(AccessDenied, match=f"{owner} may not write .* every DELETE would fail"):
+        install(session, read())
+    install(open_session(owner), read())
+    admin.execute("DELETE FROM item WHERE id = 1")
+    assert noted(admin) == keys(1)
 
 
 def test_who_does_not_own_the_table_is_told(

@@ -12,9 +12,10 @@ from sqlalchemy import text
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.held_session import HELD_SETTINGS
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, STATE_SETTINGS, Session
-from syncer.core.error import SourceUnavailable
+from syncer.core.error import SourceUnavailable, StateUnavailable
 from syncer.core.field import resolve_fields
 from tests.adapters.postgres.conftest import OpenSession, ReadTable, url_of
+from tests.adapters.postgres.waiting import wait_for
 
 Connection = psycopg.Connection[Any]
 
@@ -81,3 +82,24 @@ def test_hydration_holds_no_snapshot(
         assert admin.execute(sessions, (role,)).fetchall() == [("idle", None, None)]
     with session.use() as connection:
         assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+
+
+def test_a_transaction_that_the_server_ended_for_being_idle_is_trouble_that_passes(postgres_url: str) -> None:
+    """As after a SIGSTOP between its beginning and its end."""
+    settings = {**STATE_SETTINGS, "idle_in_transaction_session_timeout": "50ms"}
+    session = Session(postgres_url, setting="state.url", settings=settings, unavailable=StateUnavailable)
+
+    def be_idle() -> None:
+        with session.transaction() as connection:
+            pid = connection.scalar(text("SELECT pg_backend_pid()"))
+            wait_for(lambda: not alive(postgres_url, pid))
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(StateUnavailable, match="idle"):
+        be_idle()
+    assert not session.connected
+
+
+def alive(url: str, pid: object) -> bool:
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone() is not None

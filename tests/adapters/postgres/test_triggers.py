@@ -202,7 +202,6 @@ def test_plain_keys_cost_no_settings(item: Table, admin: Connection) -> None:
     ("type_", "old", "new"),
     [
         ("numeric", "1.0", "1.00"),
-        ("numeric[]", "{1.0}", "{1.00}"),
         ("interval", "P1D", "PT24H"),
         ("double precision", "0", "-0"),
     ],
