@@ -1,8 +1,8 @@
-"""Text of a database's, as a terminal may show it."""
+"""Text of others, such as keys, as it is shown on a terminal."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """Return a text with what is not printable escaped: control characters would be commands to the terminal."""
+    r"""Return the text with what a terminal would obey, or not show, as in \x1b. A backslash stays as it is typed."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -128,14 +128,12 @@ def test_an_owner_is_told_the_grant_on_a_schema_that_is_there(deployment: Deploy
     grant = err.partition("an owner needs besides: ")[2].strip()
     assert grant == f'GRANT USAGE, CREATE ON SCHEMA "syncer" TO "{owner}";'
     deployment.sql(grant)
-    statements = {
-        name: deployment.run(name, "articles", "--print")[1] for name in ("install-triggers", "remove-triggers")
-    }
+    install, remove = (deployment.run(*command, "--print")[1] for command in (INSTALL, REMOVE))
     with psycopg.connect(deployment.url_of(owner, "hunter2"), autocommit=True) as connection:
-        connection.execute(statements["install-triggers"].encode())
+        connection.execute(install.encode())
         connection.execute("INSERT INTO articles VALUES (1, 'apple'); DELETE FROM articles")
         assert trouble(deployment) == []
-        connection.execute(statements["remove-triggers"].encode())
+        connection.execute(remove.encode())
     assert triggers(deployment) == []
 
 

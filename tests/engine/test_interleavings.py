@@ -281,10 +281,11 @@ def test_a_removal_from_where_a_row_was_is_put_off_for_as_long_as_it_takes(unrea
     """It is not forgotten with its tombstone, neither behind the row's own refusal nor as a dead letter."""
     world = a_world_with_routing("b")
     sink = world.pipeline.sink
+    values: dict[str, Any] = {"unreadable": True} if unreadable else {}
     failing: list[Outcome] = [Deferred("failed", suspect=True)] * 20
     world.pipeline = replace(world.pipeline, sink=lambda index: Answering(sink(index), "b", failing))
     with world.following() as poll:
-        world.table.put(KEY, n=2, tenant="x", **({"unreadable": True} if unreadable else {}))
+        world.table.put(KEY, n=2, tenant="x", **values)
         for turn in range(30):
             world.table.put(("beside",), n=turn, tenant="y")
             poll()

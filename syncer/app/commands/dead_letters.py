@@ -17,6 +17,7 @@ from syncer.app.commands.following import followed_index
 from syncer.app.commands.summary import Summary, summary_table
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
+from syncer.app.printable import printable
 from syncer.app.wiring import Application
 from syncer.core.error import ConfigurationError
 from syncer.core.key import Key, document_id, parse_document_id
@@ -85,7 +86,7 @@ def show_letter(invocation: Invocation, pipeline: str, key: str) -> ExitCode:
     def report() -> Table:
         table = Table.grid(padding=(0, 2))
         for name, value in document.items():
-            table.add_row(name, Text("–" if value is None else _escaped(str(value))))
+            table.add_row(name, Text("–" if value is None else printable(str(value))))
         return table
 
     invocation.show(document, report)
@@ -181,7 +182,7 @@ class _Letters:
 
     def _unknown(self, id_: str) -> ConfigurationError:
         return ConfigurationError(
-            f"pipeline {self._pipeline!r} has no dead letter '{_escaped(id_)}'",
+            f"pipeline {self._pipeline!r} has no dead letter '{printable(id_)}'",
             hint=f"see what there is: syncer dead-letters list {self._pipeline}",
         )
 
@@ -220,8 +221,8 @@ def _group_document(group: LetterGroup) -> Mapping[str, Any]:
 def _group_lines(group: LetterGroup) -> Sequence[Text]:
     indent = " " * 4
     lines = [
-        Text(f"\n{group.letters:,} × {group.kind}: {_escaped(group.cause)}"),
-        Text(f"{indent}rows {', '.join(_escaped(document_id(key)) for key in group.examples)}{_more(group)}"),
+        Text(f"\n{group.letters:,} × {group.kind}: {printable(group.cause)}"),
+        Text(f"{indent}rows {', '.join(printable(document_id(key)) for key in group.examples)}{_more(group)}"),
         Text(f"{indent}first {_time(group.first_at)}, last {_time(group.last_at)}, attempts up to {group.attempts:,}"),
     ]
     if group.retry_at:
@@ -231,11 +232,6 @@ def _group_lines(group: LetterGroup) -> Sequence[Text]:
 
 def _more(group: LetterGroup) -> str:
     return ", …" if group.letters > len(group.examples) else ""
-
-
-def _escaped(text: str) -> str:
-    r"""Return the text with what a terminal would obey, or not show, as in \x1b. A backslash stays as it is typed."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _time(time: datetime) -> str:

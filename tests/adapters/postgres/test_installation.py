@@ -88,6 +88,31 @@ def test_before_version_14(item: Table, session: Session, admin: Connection) -> 
     assert noted(admin) == keys(1)
 
 
+@pytest.mark.parametrize("change", ["id TYPE integer", "tenant TYPE varchar(9)"])
+def test_a_type_changes_without_triggers_only(item: Table, session: Session, admin: Connection, change: str) -> None:
+    """Of key and routing: Postgres refuses it, and `docs/deletes.md` says so; removed and installed, they note again."""
+    routed = replace(item, routing="tenant")
+    install(session, routed)
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="column used in a trigger definition"):
+        admin.execute(f"ALTER TABLE item ALTER {change}".encode())
+    remove(session, routed)
+    admin.execute(f"ALTER TABLE item ALTER {change}".encode())
+    install(session, routed)
+    admin.execute("DELETE FROM item WHERE id = 1")
+    assert noted(admin) == [(["1"], "a")]
+
+
+def test_a_renamed_table_is_noted_under_its_old_name(
+    item: Table, session: Session, admin: Connection, read: ReadTable
+) -> None:
+    """Until its triggers are installed under the new one."""
+    admin.execute("ALTER TABLE item RENAME TO thing; DELETE FROM thing WHERE id = 1")
+    assert noted(admin, "public.item") == keys(1)
+    install(session, read("thing"))
+    admin.execute("DELETE FROM thing WHERE id = 2")
+    assert noted(admin, "public.thing") == keys(2)
+
+
 def test_what_is_printed_is_what_runs(admin: Connection, session: Session, read: ReadTable) -> None:
     """As one script, in one transaction, that may be repeated."""
     admin.execute(PARTITIONED)
