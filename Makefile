@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Passed on to the command, as in: make test ARGS="-k poll"
 ARGS ?=
+# Each process of the tests has servers of its own; most tests wait for something. Servers that are given are shared: 0.
+PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test chaos lint check bench clean
@@ -24,7 +26,7 @@ demo: setup ## Run syncer on embedded servers and real text (ARGS=--once: end af
 	$(BIN)/syncer demo $(ARGS)
 
 test: setup ## Run the tests, on embedded servers unless SYNCER_TEST_… says otherwise (tests/conftest.py)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal $(ARGS)
 
 chaos: setup ## Run 210 scenarios of random writers and faults (ARGS="--chaos-seed 1": again)
 	$(BIN)/pytest tests/chaos --chaos-scenarios 210 $(ARGS)

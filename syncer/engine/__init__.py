@@ -1,1 +1,1 @@
-"""Control flow over the ports. Read `deliver` first, then `poll`."""
+"""Control flow over the ports. Read `deliver` first, then `poll`, then `verify`."""

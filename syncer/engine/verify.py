@@ -33,11 +33,13 @@ from syncer.engine.spool import Spool
 #: Ids of each kind that are named.
 SAMPLES = 100
 PENDING_MAX = 50_000
-#: Between looks at a suspect, in poll intervals where those are short. Then once more where it moved.
+#: Between looks at a suspect, in poll intervals or what is in their place.
 PAUSES = (1, 1, 2, 4)
 PAUSE_SECONDS_LEAST = 1.0
-#: And all of them together no longer than one poll interval, which a daemon may need, and this.
+#: With long intervals all pauses together take one, which a daemon may need, and this. Rejected: a fixed bound; every
+#: row that was just written would differ.
 BEYOND_SECONDS = 80.0
+#: What has moved is watched again.
 CYCLES = 3
 
 UNREADABLE = "unreadable"

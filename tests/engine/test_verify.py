@@ -196,9 +196,7 @@ def test_json_nested_deeper_than_python_parses_counts_as_unreadable(side: str) -
                 json.loads(deep)
             return super().find(ids, whole=whole)
 
-    spoilt: dict[str, Any] = {"row": {"documents": Rows(world.table)}, "document": {"index": Entries(world.index)}}[
-        side
-    ]
+    spoilt: dict[str, Any] = {"documents": Rows(world.table)} if side == "row" else {"index": Entries(world.index)}
     world.index.apply(Removal(("002",), 10**9))
     found = verified(world, replace(sides, **spoilt), deep=True, repair=True)
     assert (counts(found), found.unreadable, found.repaired) == ({"missing": 1}, 1, 1)

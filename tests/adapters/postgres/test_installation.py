@@ -90,7 +90,7 @@ def test_before_version_14(item: Table, session: Session, admin: Connection) -> 
 
 @pytest.mark.parametrize("change", ["id TYPE integer", "tenant TYPE varchar(9)"])
 def test_a_type_changes_without_triggers_only(item: Table, session: Session, admin: Connection, change: str) -> None:
-    """Of key and routing: Postgres refuses it, and `docs/deletes.md` says so; removed and installed, they note again."""
+    """Of key and routing, as `docs/deletes.md` says: Postgres refuses it; removed and installed, they note again."""
     routed = replace(item, routing="tenant")
     install(session, routed)
     with pytest.raises(psycopg.errors.FeatureNotSupported, match="column used in a trigger definition"):
