@@ -124,7 +124,7 @@ class Scenario:
 
     def _poll(self, times: int) -> None:
         def poll() -> None:
-            session = self.session = self.session or self.process.worker.session()
+            session = self.session = self.session or self.process.worker.session(asks=True)
             try:
                 next(session)
             except BaseException:
