@@ -56,10 +56,13 @@ class Invocation:
         configure(self.log_level, json=as_json, stream=STDERR, redact=self.redact)
 
     @contextmanager
-    def application(self, *, when_stopped: ExitCode = ExitCode.REMAINDER) -> Iterator[tuple[Application, SystemClock]]:
+    def application(
+        self, *, when_stopped: ExitCode = ExitCode.REMAINDER, tidy: bool = False
+    ) -> Iterator[tuple[Application, SystemClock]]:
         """Lend the application; SIGTERM and Ctrl-C stop its clock.
 
         when_stopped: the exit code of a command that is told to stop, and is then held up by something that is away.
+        tidy: then wait for as long as that takes; see `stopped_by_signals`.
         """
         from syncer.adapters.clock import SystemClock
         from syncer.app.stop_signal import stopped_by_signals
@@ -69,7 +72,7 @@ class Invocation:
         def begun() -> bool:
             return application is not None and application.begun
 
-        with stopped_by_signals(clock, when_stopped, begun=begun):
+        with stopped_by_signals(clock, when_stopped, begun=begun, tidy=tidy):
             settings = self.settings()
 
             from syncer.app.wiring import Application

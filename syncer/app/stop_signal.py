@@ -22,11 +22,15 @@ _ENDED_BY_SIGNAL = 128
 
 
 @contextmanager
-def stopped_by_signals(clock: SystemClock, code: int, *, begun: Callable[[], bool] = lambda: True) -> Iterator[None]:
+def stopped_by_signals(
+    clock: SystemClock, code: int, *, begun: Callable[[], bool] = lambda: True, tidy: bool = False
+) -> Iterator[None]:
     """Have signals stop the clock, and end the process with this code where it does not end by itself in time.
 
     begun: tells whether there may be something to settle; where there is not, the process ends at once. So it does not
     have to hear a second time while a library is loaded: the loading of torch keeps all threads still for seconds.
+
+    tidy: wait for the end however long it takes, because something has to be cleared away that does not end by itself.
 
     Main thread only. Nothing is lost by the end: the state is durable. The clock is stopped in any case at the exit.
     """
@@ -35,13 +39,13 @@ def stopped_by_signals(clock: SystemClock, code: int, *, begun: Callable[[], boo
     def stop(number: int, _frame: FrameType | None) -> None:
         if clock.stopping():
             os._exit(_ENDED_BY_SIGNAL + number)
-        if not begun():
+        if not tidy and not begun():
             os._exit(code)
         clock.stop()
 
     def watch() -> None:
         clock.wait(threading.TIMEOUT_MAX)
-        if not left.wait(PATIENCE_SECONDS):
+        if not tidy and not left.wait(PATIENCE_SECONDS):
             _give_up(code)
 
     # Made beforehand: a signal handler may interrupt the very code that starts threads.

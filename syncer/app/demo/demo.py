@@ -79,7 +79,8 @@ class Demo:
         migrate(self._postgres.url(), "syncer")
         invocation = Invocation(os.environ, config=self._configuration, log_level="warning")
         self._say(f"Indexing {rows:,} rows with their vectors (loading the model takes a few seconds)")
-        with invocation.application() as (application, clock):
+        # Its servers would outlive it.
+        with invocation.application(when_stopped=ExitCode.DONE, tidy=True) as (application, clock):
             started = clock.monotonic()
             with following(application, clock, self._console) as pipeline:
                 if not pipeline.wait_until_caught_up():

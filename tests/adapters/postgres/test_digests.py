@@ -102,9 +102,10 @@ def test_composite_keys_may_have_a_nondeterministic_collation(
     admin: psycopg.Connection[Any], open_session: OpenSession, read: ReadTable
 ) -> None:
     """Under which PostgreSQL 15 replaces nothing."""
-    if admin.execute("SELECT FROM pg_collation WHERE collprovider = 'i'").fetchone() is None:
+    try:
+        admin.execute("CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    except psycopg.errors.FeatureNotSupported:
         pytest.skip("the server was built without ICU")
-    admin.execute("CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     admin.execute("CREATE TABLE item (a text COLLATE blind, b text, updated_at timestamptz, PRIMARY KEY (a, b))")
     admin.execute(r"INSERT INTO item VALUES ('A|b', 'x'), ('c', 'd\e')")
     table = read()
