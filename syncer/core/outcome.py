@@ -40,6 +40,10 @@ class Deferred:
     retry_after: float | None = None
     suspect: bool = False
 
+    def given_up(self) -> Rejected:
+        """Return what becomes of a suspect after its last attempt."""
+        return Rejected("internal_error", self.reason, passing=True)
+
 
 Outcome = Applied | Stale | Rejected | Deferred
 

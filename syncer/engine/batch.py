@@ -25,6 +25,14 @@ class Batch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyBatch:
+    """Keys of which nothing else is known."""
+
+    keys: Sequence[Key]
+    routings: Routings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """What became of a batch."""
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from syncer.core.error import SinkUnavailable
 from syncer.core.key import Key
-from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
+from syncer.core.outcome import Applied, Deferred, Outcome, Stale
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
-from syncer.engine.batch import Delivered, Routings
+from syncer.engine.batch import Delivered
 from syncer.engine.deliver import Delivery
 from syncer.ports import Clock
 
@@ -24,9 +24,7 @@ class Stopped(Exception):
     """The process was asked to stop while keys were put off; whoever catches it keeps what is settled, and ends."""
 
 
-def insist(
-    delivery: Delivery, delivered: Delivered, clock: Clock, routings: Routings | None = None
-) -> tuple[Final, Report]:
+def insist(delivery: Delivery, delivered: Delivered, clock: Clock) -> tuple[Final, Report]:
     """Return the final outcome and number of each key of a delivered batch, after sending again what was put off.
 
     Raises Stopped, and SinkUnavailable where keys are still put off after ATTEMPTS_MAX attempts. Rows that meet an
@@ -47,7 +45,7 @@ def insist(
         asked = max((o.retry_after or 0.0 for o in waiting.values()), default=0.0)
         if clock.wait(backoff_seconds(attempt, random.random, asked)):
             raise Stopped
-        delivered = delivery.deliver(list(waiting), routings)
+        delivered = delivery.deliver(list(waiting))
         delivered = replace(delivered, report=replace(delivered.report, read=0))
 
 
@@ -57,8 +55,4 @@ def _given_up(final: Final, waiting: Mapping[Key, Deferred]) -> Final:
     if not (good or len(waiting) == 1) or not all(outcome.suspect for outcome in waiting.values()):
         last = next(iter(waiting.values()))
         raise SinkUnavailable(f"Elasticsearch puts off {len(waiting)} documents: {last.reason}")
-    rejected = {
-        key: (Rejected("internal_error", outcome.reason, passing=True), final[key][1])
-        for key, outcome in waiting.items()
-    }
-    return {**final, **rejected}
+    return {**final, **{key: (outcome.given_up(), final[key][1]) for key, outcome in waiting.items()}}

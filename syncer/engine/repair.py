@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 from syncer.core.change import Removal
 from syncer.core.comparison import Difference
@@ -14,20 +13,13 @@ from syncer.core.key import Key
 from syncer.core.ledger import Ledger
 from syncer.core.outcome import Deferred
 from syncer.core.retry import backoff_seconds
-from syncer.core.settlement import DeadLetter, Settlement
-from syncer.engine.batch import Routings
+from syncer.engine.batch import KeyBatch
 from syncer.engine.deliver import Draw
-from syncer.engine.insist import ATTEMPTS_MAX, Stopped, insist
+from syncer.engine.insist import ATTEMPTS_MAX, Stopped
 from syncer.engine.look import Looker, Seen
 from syncer.engine.pipeline import Pipeline
-from syncer.engine.second_look import second_look
+from syncer.engine.resync import deliver_batches
 from syncer.ports import Documents
-
-
-@dataclass(frozen=True, slots=True)
-class _KeyBatch:
-    keys: Sequence[Key]
-    routings: Routings = field(default_factory=dict)
 
 
 class Repair:
@@ -44,13 +36,10 @@ class Repair:
 
     def deliver(self, keys: Sequence[Key]) -> None:
         """Deliver rows. Raises what `Delivery.run` raises, TooManyRejections, and Stopped."""
-        clock, ledger = self._pipeline.clock, Ledger()
-        for _, delivered in self._delivery.run(self._batches(keys)):
-            final, _ = insist(self._delivery, delivered, clock)
-            for key, (outcome, version) in final.items():
-                ledger.note(key, outcome, version, clock.now())
-            letters = self._commit(ledger)
-            self._store(second_look(self._delivery, letters, clock))
+        rows = self._pipeline.limits.poll.batch_rows
+        batches = (KeyBatch(keys[start : start + rows]) for start in range(0, len(keys), rows))
+        for _ in deliver_batches(self._pipeline, self._delivery, self._record.name, batches):
+            pass
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove what is under these ids and has no row there now.
@@ -87,20 +76,7 @@ class Repair:
             # The removal of a second copy settles nothing of the row.
             if each.difference is Difference.EXTRA and each.key is not None:
                 ledger.note(removal.key, outcome, number, now)
-        self._commit(ledger)
-        return any(isinstance(outcome, Deferred) for outcome in outcomes)
-
-    def _batches(self, keys: Sequence[Key]) -> Iterator[_KeyBatch]:
-        rows = self._pipeline.limits.poll.batch_rows
-        for start in range(0, len(keys), rows):
-            yield _KeyBatch(keys[start : start + rows])
-
-    def _commit(self, ledger: Ledger) -> Sequence[DeadLetter]:
-        """Store what was noted, and return the dead letters among it."""
         settlement = ledger.close()
-        self._store(settlement)
-        return settlement.dead_letters
-
-    def _store(self, settlement: Settlement) -> None:
         open_now = self._pipeline.store.record(self._record.name, settlement)
         self._pipeline.budget.spend(open_now, settlement.dead_letters)
+        return any(isinstance(outcome, Deferred) for outcome in outcomes)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from syncer.core.key import Key
 from syncer.core.ledger import Ledger
 from syncer.core.report import Report
-from syncer.engine.batch import Routings
-from syncer.engine.deliver import Draw
+from syncer.engine.batch import KeyBatch
+from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.insist import Stopped, insist
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.second_look import second_look
 from syncer.ports import Documents, KeyFeed
-
-
-@dataclass(frozen=True, slots=True)
-class _KeyBatch:
-    keys: Sequence[Key]
-    routings: Routings = field(default_factory=dict)
 
 
 def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) -> Report:
@@ -30,13 +24,23 @@ def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) 
     `Delivery.run` raises, and TooManyRejections.
     """
     delivery = pipeline.delivery(documents, index, pipeline.store, draw=Draw.BEFORE_HYDRATION, recheck_created=True)
-    report, ledger = Report(), Ledger()
-    for _, delivered in delivery.run(_batches(pipeline, feed)):
-        try:
-            final, counted = insist(delivery, delivered, pipeline.clock)
-        except Stopped:
-            break
-        report += counted
+    report = Report()
+    with suppress(Stopped):
+        for counted in deliver_batches(pipeline, delivery, index, _batches(pipeline, feed)):
+            report += counted
+    return report
+
+
+def deliver_batches(
+    pipeline: Pipeline, delivery: Delivery, index: str, batches: Iterable[KeyBatch]
+) -> Iterator[Report]:
+    """Deliver batches, for who is not the poller, and store what has become of each before its report is yielded.
+
+    Raises what `Delivery.run` raises, TooManyRejections, and Stopped.
+    """
+    ledger = Ledger()
+    for _, delivered in delivery.run(batches):
+        final, counted = insist(delivery, delivered, pipeline.clock)
         for key, (outcome, version) in final.items():
             ledger.note(key, outcome, version, pipeline.clock.now())
         settlement = ledger.close()
@@ -45,14 +49,14 @@ def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) 
             mended = second_look(delivery, settlement.dead_letters, pipeline.clock)
             open_now = pipeline.store.record(index, mended)
         pipeline.budget.spend(open_now, settlement.dead_letters)
-    return report
+        yield counted
 
 
-def _batches(pipeline: Pipeline, feed: KeyFeed) -> Iterator[_KeyBatch]:
+def _batches(pipeline: Pipeline, feed: KeyFeed) -> Iterator[KeyBatch]:
     position: Key | None = None
     while not pipeline.clock.stopping():
         keys = feed.read(position, None, pipeline.pacing.pace.of(pipeline.limits.poll.batch_rows))
         if not keys:
             return
         position = keys[-1]
-        yield _KeyBatch(keys)
+        yield KeyBatch(keys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from syncer.core.key import Key
-from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
+from syncer.core.outcome import Applied, Deferred, Outcome, Stale
 
 #: So often a row may fail while others succeed.
 _ATTEMPTS_BESIDE_OTHERS = 5
@@ -40,6 +40,6 @@ class Suspicion:
         alone = attempts >= _ATTEMPTS_ALONE and self._suspects.keys() <= {key}
         if beside_others or alone:
             self._suspects.pop(key, None)
-            return Rejected("internal_error", outcome.reason, passing=True)
+            return outcome.given_up()
         self._suspects[key] = (attempts, good_before)
         return outcome

@@ -54,9 +54,13 @@ class PoolingProxy:
                     return
                 lent = lent or self._lend()
                 lent.socket.sendall(message)
-                if kind in (b"Q", b"S") and _answer(lent, client) == b"I":
-                    self._give_back(lent)
-                    lent = None
+                if kind in (b"Q", b"S"):
+                    ready = _answer(lent, client)
+                    if ready[5:6] == b"I":
+                        # Before the client hears of it: what it does next must find the backend in the pool.
+                        self._give_back(lent)
+                        lent = None
+                    client.socket.sendall(ready)
 
     def _lend(self) -> _Peer:
         with self._returned:
@@ -120,9 +124,9 @@ _GSS = (80877104).to_bytes(4)
 
 
 def _answer(backend: _Peer, client: _Peer) -> bytes:
-    """Pass the answer on; return the state of the transaction after it: I, T or E."""
+    """Pass the answer on, but for its last message, which is returned: it tells the state of the transaction."""
     while True:
         kind, message = backend.message()
-        client.socket.sendall(message)
         if kind == b"Z":
-            return message[5:6]
+            return message
+        client.socket.sendall(message)
