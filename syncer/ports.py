@@ -17,7 +17,7 @@ from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
 from syncer.core.outcome import Outcome
 from syncer.core.position import Position
-from syncer.core.settlement import Checkpoint, Settlement
+from syncer.core.settlement import Checkpoint, DeadLetter, Settlement
 from syncer.core.source_state import Blocker, Observation, SourceIdentity
 
 
@@ -296,6 +296,20 @@ class StateStore(Numbers, Protocol):
 
     def least_checkpoint(self, feed: str) -> datetime | None:
         """Return the least watermark up to which any index has settled the feed; None: no index knows the feed."""
+
+    def dead_letters(
+        self,
+        index: str,
+        limit: int = 100,
+        *,
+        after: DeadLetter | None = None,
+        kind: str | None = None,
+        keys: Sequence[Key] | None = None,
+    ) -> Sequence[DeadLetter]:
+        """Return up to so many open dead letters, the one open longest first, from the one behind `after`.
+
+        kind, keys: only those of this kind, and of these keys.
+        """
 
     def passing_letters(self, index: str, at: datetime, limit: int) -> Sequence[Key]:
         """Return keys of dead letters whose cause may pass, and whose next attempt is due by then."""

@@ -23,6 +23,8 @@ from itertools import chain, islice
 from syncer.core.comparison import Difference, Digest, Entry, suspects
 from syncer.core.error import TooManyDeletions, TransientError
 from syncer.core.index import IndexRecord
+from syncer.core.key import document_id
+from syncer.core.settlement import DeadLetter
 from syncer.engine.insist import Stopped
 from syncer.engine.look import Looker, Seen
 from syncer.engine.pipeline import Pipeline, Sides
@@ -41,6 +43,9 @@ PAUSE_SECONDS_LEAST = 1.0
 BEYOND_SECONDS = 80.0
 #: What has moved is watched again.
 CYCLES = 3
+
+#: Dead letters that are read at once.
+_LETTERS = 1_000
 
 UNREADABLE = "unreadable"
 MOVING = "moving"
@@ -137,6 +142,7 @@ class Verification:
             self._compare()
             self._settle()
             self._remove()
+            self._close_letters()
         except Stopped:
             return self.verified
         except TransientError:
@@ -229,6 +235,17 @@ class Verification:
                 raise Stopped
             self._repair.remove(ids)
             self.verified.repaired += len(ids) - len(self._watch(ids)[0])
+
+    def _close_letters(self) -> None:
+        """Close the dead letters of rows whose index is right: a row that went without a trace left its letter."""
+        if self._repair is None:
+            return
+        after: DeadLetter | None = None
+        while page := self._pipeline.store.dead_letters(self._record.name, _LETTERS, after=after):
+            after = page[-1]
+            keys = {document_id(letter.key): letter.key for letter in page}
+            wrong = self._look(list(keys))
+            self._repair.deliver([key for id_, key in keys.items() if id_ not in wrong])
 
     def _watch(self, ids: Sequence[str]) -> tuple[Mapping[str, Seen], _Moved]:
         """Return what differs now and still does after a while, and what of it moved meanwhile."""

@@ -263,3 +263,18 @@ def test_a_reconcile_can_be_interrupted() -> None:
     world.table.truncate()
     assert not reconcile(world.pipeline, world.record, stopping=lambda: True).complete
     assert len(world.index.documents()) == 40
+
+
+def test_a_row_that_went_without_a_trace_leaves_no_dead_letter() -> None:
+    """Neither side has anything of it, so nothing differs; the letter of a row that is still refused stays."""
+    world = a_loaded_world()
+    for key in ("900", "901"):
+        world.answers[(key,)] = Rejected("refused", "bad")
+        world.table.put((key,), n=7)
+    world.worker().run_once()
+    del world.answers[("900",)]
+    world.table.delete(("900",))
+    assert verified(world).remaining == 1
+    assert [letter.key for letter in world.dead_letters()] == [("900",), ("901",)]
+    verified(world, repair=True)
+    assert [letter.key for letter in world.dead_letters()] == [("901",)]

@@ -175,10 +175,6 @@ class MemoryStateStore:
         kind: str | None = None,
         keys: Sequence[Key] | None = None,
     ) -> Sequence[DeadLetter]:
-        """Return up to so many open dead letters, the one open longest first, from the one behind `after`.
-
-        kind, keys: only those of this kind, and of these keys.
-        """
         with self._lock:
             chosen = sorted(self._chosen(index, kind, keys), key=_place)
         return [letter for letter in chosen if after is None or _place(letter) > _place(after)][:limit]

@@ -189,10 +189,6 @@ class PostgresStateStore:
         kind: str | None = None,
         keys: Sequence[Key] | None = None,
     ) -> Sequence[DeadLetter]:
-        """Return up to so many open dead letters, the one open longest first, from the one behind `after`.
-
-        kind, keys: only those of this kind, and of these keys.
-        """
         with self._use() as connection:
             return self._settlements.dead_letters(connection, index, limit, after, kind, keys)
 
