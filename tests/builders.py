@@ -25,7 +25,7 @@ from syncer.adapters.memory.state import MemoryStateStore
 from syncer.adapters.memory.vector_cache import MemoryVectorCache
 from syncer.core.change import Write
 from syncer.core.error import SyncerError
-from syncer.core.index import IndexRecord
+from syncer.core.index import IndexRecord, Phase, Targets
 from syncer.core.key import Key
 from syncer.core.outcome import Outcome
 from syncer.core.settlement import Checkpoint, DeadLetter
@@ -46,7 +46,14 @@ class RecordedEvents:
     trouble: list[SyncerError] = field(default_factory=list)
     blocked: list[tuple[float, Sequence[Blocker]]] = field(default_factory=list)
     reconciliations: list[Verified] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
+    discards: list[str] = field(default_factory=list)
+    unassigned: list[int] = field(default_factory=list)
+    swaps: list[tuple[str | None, str]] = field(default_factory=list)
+    extensions: list[list[str]] = field(default_factory=list)
+    strays: list[Targets] = field(default_factory=list)
     on_poll: Callable[[], None] = lambda: None
+    on_filled: Callable[[], None] = lambda: None
     on_trouble: Callable[[], None] = lambda: None
     on_reconciled: Callable[[], None] = lambda: None
 
@@ -58,6 +65,30 @@ class RecordedEvents:
 
     def loaded(self, record: IndexRecord) -> None:
         """Not remembered."""
+
+    def building(self, record: IndexRecord) -> None:
+        self.phases.append(record.phase)
+
+    def comparing(self, settled: int, total: int) -> None:
+        """Not remembered."""
+
+    def discarded(self, record: IndexRecord, why: str) -> None:
+        self.discards.append(record.name)
+
+    def not_green(self, index: str, unassigned: int) -> None:
+        self.unassigned.append(unassigned)
+
+    def swapped(self, old: str | None, new: str) -> None:
+        self.swaps.append((old, new))
+
+    def extended(self, record: IndexRecord, changes: Sequence[str]) -> None:
+        self.extensions.append(list(changes))
+
+    def filled(self, record: IndexRecord) -> None:
+        self.on_filled()
+
+    def astray(self, alias: str, index: str, targets: Targets) -> None:
+        self.strays.append(targets)
 
     def polled(self, polled: Polled, seconds: float) -> None:
         self.polls.append(polled)

@@ -9,7 +9,7 @@ import structlog
 
 from syncer.app.progress import LoadProgress
 from syncer.core.error import SyncerError
-from syncer.core.index import IndexRecord
+from syncer.core.index import IndexRecord, Targets
 from syncer.core.report import Report
 from syncer.core.source_state import Blocker
 from syncer.engine.poll import Polled
@@ -21,6 +21,7 @@ class LogEvents:
 
     def __init__(self, pipeline: str, progress: LoadProgress) -> None:
         self._log = structlog.get_logger(pipeline=pipeline)
+        self._pipeline = pipeline
         self._progress = progress
         self._holder: str | None = None
 
@@ -36,6 +37,39 @@ class LogEvents:
     def loaded(self, record: IndexRecord) -> None:
         self._progress.done()
         self._log.info("loaded", index=record.name, alias=record.alias)
+
+    def building(self, record: IndexRecord) -> None:
+        self._progress.done()
+        self._log.info("building", index=record.name, phase=record.phase.value)
+
+    def comparing(self, settled: int, total: int) -> None:
+        self._progress(settled, total)
+
+    def discarded(self, record: IndexRecord, why: str) -> None:
+        self._log.info("index deleted", index=record.name, reason=why)
+
+    def not_green(self, index: str, unassigned: int) -> None:
+        self._log.warning("index is yellow: replicas find no place", index=index, unassigned=unassigned)
+
+    def swapped(self, old: str | None, new: str) -> None:
+        self._log.info("swapped", old=old, new=new)
+
+    def extended(self, record: IndexRecord, changes: Sequence[str]) -> None:
+        self._log.info("fields added in place", index=record.name, changes=list(changes))
+
+    def filled(self, record: IndexRecord) -> None:
+        self._progress.done()
+        self._log.info("added fields are filled", index=record.name)
+
+    def astray(self, alias: str, index: str, targets: Targets) -> None:
+        """Log what searches find in place of the index."""
+        self._log.warning(
+            "searches do not find this index alone",
+            alias=alias,
+            index=index,
+            found="an index of that name" if targets.is_index else sorted(targets.indices),
+            hint=f"point the alias to it: syncer promote {self._pipeline}",
+        )
 
     def polled(self, polled: Polled, seconds: float) -> None:
         """Log a poll that did something."""

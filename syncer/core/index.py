@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from syncer.core.source_state import SourceIdentity
 
@@ -29,14 +30,32 @@ class IndexIdentity:
 
 
 class Phase(StrEnum):
-    """How far a physical index has come."""
+    """How far a physical index has come: downwards, and from KEPT to PUBLISHING again when it is rolled back to."""
 
     #: Named in the state, perhaps not created yet.
     NEW = "new"
     #: Created; the first load runs, or was interrupted.
     LOADING = "loading"
+    #: Every row was delivered once; polls deliver what has changed meanwhile.
+    LOADED = "loaded"
+    #: Found equal to the table, with the settings for searches; waits to be promoted.
+    READY = "ready"
+    #: Chosen: the alias is being pointed to it.
+    PUBLISHING = "publishing"
     #: Behind the alias, followed by polls.
     LIVE = "live"
+    #: Was behind the alias; can be rolled back to until it is retired.
+    KEPT = "kept"
+
+
+class Role(StrEnum):
+    """What a physical index is to its pipeline, which has at most one of the first two."""
+
+    #: The one that the daemon follows; searched, once it is loaded.
+    LIVE = "live"
+    #: To take its place.
+    BUILDING = "building"
+    KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +77,62 @@ class IndexRecord:
     verified_at: datetime | None = None
     #: When the table was truncated, until the index was compared with it.
     reconcile: datetime | None = None
+    #: The index that the pipeline's daemon follows and searches find; of one pipeline no other.
+    followed: bool = True
+    #: What the fingerprint is of, by part, so that a difference can be told in words.
+    definition: Mapping[str, Any] = field(default_factory=dict)
+    #: Fields were added in place, and a backfill has still to fill them.
+    filling: bool = False
+    #: Since when it is kept.
+    kept_since: datetime | None = None
 
     @property
     def write_alias(self) -> str:
         return write_alias(self.name)
+
+    @property
+    def role(self) -> Role:
+        if self.followed:
+            return Role.LIVE
+        return Role.KEPT if self.phase is Phase.KEPT else Role.BUILDING
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Where the shards of an index are."""
+
+    #: All copies are there.
+    green: bool
+    #: All primaries are there.
+    yellow: bool
+    #: Copies that are on their way.
+    moving: int
+    #: Copies that are nowhere.
+    unassigned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a name that searches use stands for."""
+
+    #: By index behind the alias, whether writes to the alias go there.
+    indices: Mapping[str, bool]
+    #: No alias: an index is called so.
+    is_index: bool = False
+
+    def just(self, index: str) -> bool:
+        """Tell whether it is an alias of this index alone, for writes too."""
+        return self.indices == {index: True}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatistics:
+    """What an index takes."""
+
+    documents: int
+    #: Of the primary shards.
+    bytes: int
+    health: str
 
 
 def write_alias(index: str) -> str:

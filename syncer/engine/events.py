@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from syncer.core.error import SyncerError
-from syncer.core.index import IndexRecord
+from syncer.core.index import IndexRecord, Targets
 from syncer.core.source_state import Blocker
 from syncer.engine.poll import Polled
 from syncer.engine.verify import Verified
@@ -19,10 +19,34 @@ class Events(Protocol):
         """The lease is held and the index is the right one; a load may follow."""
 
     def loading(self, settled: int, total: int) -> None:
-        """A first load has settled so many rows."""
+        """A load has settled so many rows."""
 
     def loaded(self, record: IndexRecord) -> None:
         """The index is loaded and published."""
+
+    def building(self, record: IndexRecord) -> None:
+        """A rebuild has come to the phase of this record."""
+
+    def comparing(self, settled: int, total: int) -> None:
+        """A rebuild has compared so many rows."""
+
+    def discarded(self, record: IndexRecord, why: str) -> None:
+        """An index was deleted, or forgotten where it was gone."""
+
+    def not_green(self, index: str, unassigned: int) -> None:
+        """So many copies of shards of an index that is about to be searched find no place."""
+
+    def swapped(self, old: str | None, new: str) -> None:
+        """Searches find another index from now on."""
+
+    def extended(self, record: IndexRecord, changes: Sequence[str]) -> None:
+        """Fields were added to the index in place; a backfill fills them."""
+
+    def filled(self, record: IndexRecord) -> None:
+        """That backfill is complete."""
+
+    def astray(self, alias: str, index: str, targets: Targets) -> None:
+        """The alias does not stand for the followed index alone; told once a session."""
 
     def polled(self, polled: Polled, seconds: float) -> None:
         """A poll has settled."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
+from typing import Any
 
 from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.embed import Embedding
@@ -69,13 +71,30 @@ class Limits:
     range_rows: int = 50_000
 
 
+class OnChange(StrEnum):
+    """What is done about an index that was built from another configuration, and cannot grow in place."""
+
+    REFUSE = "refuse"
+    REBUILD = "rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Which kept indices stay, to be rolled back to."""
+
+    #: The newest ones.
+    indices: int = 1
+    #: After this long an index goes, however few there are.
+    age: timedelta = timedelta(days=7)
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """One alias in Elasticsearch fed from one root table."""
 
     name: str
     alias: str
-    #: What an index must have been built from, by part.
+    #: What an index must have been built from, as digests by part.
     fingerprint: Mapping[str, str]
     reader: Callable[[], Reader]
     embedding: Embedding | None
@@ -89,6 +108,12 @@ class Pipeline:
     executor: Executor
     limits: Limits = field(default_factory=Limits)
     pacing: Pacing = field(default_factory=Pacing)
+    #: What the fingerprint is of, by part.
+    definition: Mapping[str, Any] = field(default_factory=dict)
+    #: Tells of an index's definition whether this one only adds fields to it, so that it can grow in place.
+    grows_from: Callable[[Mapping[str, Any]], bool] = lambda _definition: False
+    on_change: OnChange = OnChange.REFUSE
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def budget(self) -> Budget:

@@ -10,7 +10,7 @@ from typing import Any
 
 from syncer.core.change import Document, Write
 from syncer.core.error import ConfigurationError, IndexMissing, SyncerError
-from syncer.core.index import IndexIdentity
+from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets
 from syncer.core.key import Key, document_id
 from syncer.core.outcome import Applied, Outcome, Stale
 
@@ -24,7 +24,8 @@ class MemoryIndex:
 
     def __init__(self, identity: IndexIdentity, shards: int = 1) -> None:
         self.identity = identity
-        self.published = False
+        #: Whether it has the settings for searches.
+        self.restored = False
         self._shards = shards
         self._lock = threading.Lock()
         self._found: dict[tuple[int, Key], tuple[int, Document | None]] = {}
@@ -85,6 +86,8 @@ class MemoryIndices:
     def __init__(self, shards: int = 1) -> None:
         self.indices: dict[str, MemoryIndex] = {}
         self.aliases: dict[str, str] = {}
+        #: Names of indices that others made.
+        self.foreign: set[str] = set()
         #: Raised by `publish` while it is set.
         self.publish_outage: SyncerError | None = None
         self.meta: dict[str, Mapping[str, object]] = {}
@@ -98,20 +101,43 @@ class MemoryIndices:
             identity = IndexIdentity(f"uuid-{self._created}", {"0": f"h{self._created}"})
             self.indices[name] = MemoryIndex(identity, self._shards)
 
+    def extend(self, name: str, meta: Mapping[str, object]) -> None:
+        self.identity(name)
+        self.meta[name] = meta
+
     def prove_alias(self, alias: str, pipeline: str) -> None:
-        if alias in self.indices:
+        if alias in self.foreign:
             raise ConfigurationError(f"{alias} is the name of an index, so that pipeline {pipeline!r} cannot use it")
+
+    def targets(self, alias: str) -> Targets:
+        index = self.aliases.get(alias)
+        return Targets({index: True} if index in self.indices else {}, is_index=alias in self.foreign)
 
     def identity(self, name: str) -> IndexIdentity:
         if name not in self.indices:
             raise IndexMissing(f"index {name} is missing")
         return self.indices[name].identity
 
-    def publish(self, name: str, alias: str) -> None:
+    def restore(self, name: str) -> None:
+        self.identity(name)
+        self.indices[name].restored = True
+
+    def health(self, name: str) -> Health:
+        self.identity(name)
+        return Health(green=True, yellow=True, moving=0, unassigned=0)
+
+    def publish(self, name: str, alias: str, *, take_over: bool = False) -> None:
         if self.publish_outage:
             raise self.publish_outage
-        self.indices[name].published = True
+        self.identity(name)
+        if not take_over:
+            self.prove_alias(alias, name)
+        self.foreign.discard(alias)
         self.aliases[alias] = name
+
+    def statistics(self, names: Sequence[str]) -> Mapping[str, IndexStatistics]:
+        there = {name: self.indices[name] for name in names if name in self.indices}
+        return {name: IndexStatistics(len(index.hits()), 0, "green") for name, index in there.items()}
 
     def delete(self, name: str) -> None:
         self.indices.pop(name, None)

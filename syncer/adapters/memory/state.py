@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from syncer.core.error import ConfigurationError, IndexMissing, LeaseHeld, LeaseLost
 from syncer.core.index import IndexIdentity, IndexRecord, Phase
@@ -14,6 +15,7 @@ from syncer.core.key_range import KeyRange
 from syncer.core.overview import Overview
 from syncer.core.settlement import Checkpoint, DeadLetter, Settlement
 from syncer.core.source_state import SourceIdentity
+from syncer.ports import Lease
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class MemoryStateStore:
         self._pauses: dict[str, datetime] = {}
         #: By pipeline, what was said last.
         self._asking: dict[str, int] = {}
+        self._claimed: set[str] = set()
 
     def draw(self) -> int:
         with self._lock:
@@ -63,13 +66,21 @@ class MemoryStateStore:
             self._number = max(self._number, version)
 
     def index(self, pipeline: str) -> IndexRecord | None:
-        return next((record for record in self.indices() if record.pipeline == pipeline), None)
+        return next((record for record in self.indices(pipeline) if record.followed), None)
+
+    def named(self, index: str) -> IndexRecord | None:
+        return next((record for record in self.indices() if record.name == index), None)
+
+    def indices(self, pipeline: str | None = None) -> Sequence[IndexRecord]:
+        with self._lock:
+            records = [entry.record for entry in self._entries.values()]
+        return [record for record in records if pipeline in (None, record.pipeline)]
 
     def register(self, record: IndexRecord) -> IndexRecord:
         with self._lock:
-            known = self.index(record.pipeline)
-            if known is not None:
-                return known
+            for known in self.indices(record.pipeline):
+                if known.role is record.role:
+                    return known
             if record.name in self._entries:
                 raise ConfigurationError(f"index {record.name} belongs to another pipeline")
             self._entries[record.name] = _Entry(record)
@@ -157,14 +168,20 @@ class MemoryStateStore:
             if leases is not None:
                 self._asking[pipeline] = leases
 
+    def claim(self, index: str, wanted: bool) -> None:
+        with self._lock:
+            if wanted:
+                self._claimed.add(index)
+            else:
+                self._claimed.discard(index)
+
+    def claimed(self, index: str) -> bool:
+        with self._lock:
+            return index in self._claimed
+
     def asking(self, pipeline: str) -> int | None:
         with self._lock:
             return self._asking.get(pipeline)
-
-    def indices(self) -> Sequence[IndexRecord]:
-        """Return all records."""
-        with self._lock:
-            return [entry.record for entry in self._entries.values()]
 
     def dead_letters(
         self,
@@ -232,7 +249,7 @@ class MemoryLease:
 
     def __init__(self, store: MemoryStateStore, index: str, epoch: int) -> None:
         self._store = store
-        self._index = index
+        self.index = index
         self.epoch = epoch
 
     def draw(self) -> int:
@@ -263,6 +280,8 @@ class MemoryLease:
         identity: IndexIdentity | None = None,
         source: SourceIdentity | None = None,
         verify_needed: str | None = None,
+        definition: Mapping[str, Any] | None = None,
+        filling: bool | None = None,
     ) -> None:
         with self._store._lock:
             entry = self._held()
@@ -274,7 +293,21 @@ class MemoryLease:
                 identity=identity or known.identity,
                 source=source or known.source,
                 verify_needed=known.verify_needed if verify_needed is None else verify_needed,
+                definition=known.definition if definition is None else definition,
+                filling=known.filling if filling is None else filling,
             )
+
+    def succeed(self, old: Lease | None, at: datetime) -> None:
+        assert old is None or isinstance(old, MemoryLease)
+        with self._store._lock:
+            entry = self._held()
+            followed = self._store.index(entry.record.pipeline)
+            if followed is not None and followed.name not in {self.index, old and old.index}:
+                raise LeaseHeld(f"index {followed.name} is followed by now")
+            if old is not None:
+                before = old._held()
+                before.record = replace(before.record, followed=False, phase=Phase.KEPT, kept_since=at)
+            entry.record = replace(entry.record, followed=True, phase=Phase.PUBLISHING, kept_since=None)
 
     def prove(self) -> None:
         with self._store._lock:
@@ -282,14 +315,14 @@ class MemoryLease:
 
     def release(self) -> None:
         with self._store._lock:
-            entry = self._store._entries.get(self._index)
+            entry = self._store._entries.get(self.index)
             if entry is not None and entry.lease is self:
                 entry.lease = None
 
     def _held(self) -> _Entry:
-        entry = self._store._entry(self._index)
+        entry = self._store._entry(self.index)
         if entry.lease is not self:
-            raise LeaseLost(f"the lease of index {self._index} was lost")
+            raise LeaseLost(f"the lease of index {self.index} was lost")
         return entry
 
 

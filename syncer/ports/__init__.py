@@ -1,0 +1,33 @@
+"""What the engine asks of the world; `syncer.adapters` answers with Postgres, Elasticsearch, a model, or memory.
+
+Whole-call failures are exceptions in the groups of `core.error`; what befalls a single row is a value. Unless it says
+otherwise, a method may be called again after it raised.
+"""
+
+from __future__ import annotations
+
+from syncer.ports.clock import Clock
+from syncer.ports.embedding import Embedder, VectorCache
+from syncer.ports.index import IndexDigests, Indices, Sink
+from syncer.ports.source import ChangeFeed, Documents, KeyFeed, Source, SourceDigests, TableKeys, Tombstones
+from syncer.ports.state import BackfillProgress, Lease, Numbers, StateStore
+
+__all__ = [
+    "BackfillProgress",
+    "ChangeFeed",
+    "Clock",
+    "Documents",
+    "Embedder",
+    "IndexDigests",
+    "Indices",
+    "KeyFeed",
+    "Lease",
+    "Numbers",
+    "Sink",
+    "Source",
+    "SourceDigests",
+    "StateStore",
+    "TableKeys",
+    "Tombstones",
+    "VectorCache",
+]

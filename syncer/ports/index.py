@@ -1,0 +1,97 @@
+"""Indices, and what is written to them and read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from syncer.core.change import Write
+from syncer.core.comparison import Entry, Found
+from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets
+from syncer.core.outcome import Outcome
+
+
+class IndexDigests(Protocol):
+    """What an index does hold. An answer for a part of the index is an error, never a short result.
+
+    Raises SinkUnavailable, IndexMissing, AccessDenied.
+    """
+
+    def count(self) -> int:
+        """Return how many documents there are."""
+
+    def pages(self) -> Iterator[Sequence[Entry]]:
+        """Yield all documents that carry a key, as they are at one time, keys rising by code point.
+
+        What was acknowledged before is among them. May be read on a thread of its own.
+        """
+
+    def strangers(self) -> Iterator[Sequence[str]]:
+        """Yield the ids of all documents that carry no key."""
+
+    def find(self, ids: Sequence[str], *, whole: bool) -> Mapping[str, Sequence[Found]]:
+        """Return the documents of these ids as they are now, under every routing; `whole`: with all their fields."""
+
+
+class Sink(Protocol):
+    """Where documents are written. Safe to call from several threads."""
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Send one write per key, and return their outcomes in order.
+
+        Writes carry versions (`external_gte`): an older one never replaces a newer one. When it raises, some of the
+        writes may have been applied, and may still be: they are hydrated and numbered again, never sent again as they
+        are. Raises SinkUnavailable, IndexMissing, AccessDenied.
+        """
+
+
+class Indices(Protocol):
+    """Physical indices and aliases. Raises SinkUnavailable, AccessDenied."""
+
+    def create(self, name: str, meta: Mapping[str, object]) -> None:
+        """Create a physical index for loading, with its write alias and `_meta.syncer`.
+
+        Does nothing where one of this name is there with the same meta. Raises ConfigurationError where Elasticsearch
+        refuses the mapping, or another index of that name is in the way.
+        """
+
+    def extend(self, name: str, meta: Mapping[str, object]) -> None:
+        """Add the fields that the mapping has and the index has not, and store its new `_meta.syncer`. Idempotent.
+
+        Raises ConfigurationError where Elasticsearch refuses, and IndexMissing.
+        """
+
+    def prove_alias(self, alias: str, pipeline: str) -> None:
+        """Raise ConfigurationError where an index itself is called like the alias, or it belongs to somebody else."""
+
+    def targets(self, alias: str) -> Targets:
+        """Return what the alias stands for now; no indices: nothing is called so."""
+
+    def identity(self, name: str) -> IndexIdentity:
+        """Return what the index is, as far as its shards answer.
+
+        Raises IndexMissing where it or its write alias is gone, and FatalError where `translog.durability` is no longer
+        `request`: acknowledged would not mean durable.
+        """
+
+    def restore(self, name: str) -> None:
+        """Give the index the settings for searches: replicas and refresh interval, as configured. Idempotent.
+
+        Raises IndexMissing.
+        """
+
+    def health(self, name: str) -> Health:
+        """Return where its shards are, after waiting some seconds for all of them. Raises IndexMissing."""
+
+    def publish(self, name: str, alias: str, *, take_over: bool = False) -> None:
+        """Make all that was written searchable, and point the alias to this index alone, for writes too: atomically.
+
+        Idempotent. take_over: also where the alias belongs to something else, which loses it; or where an index itself
+        is called like it, which is deleted in the same step. Raises ConfigurationError without it, and IndexMissing.
+        """
+
+    def statistics(self, names: Sequence[str]) -> Mapping[str, IndexStatistics]:
+        """Return what these indices take; those that are not there are left out."""
+
+    def delete(self, name: str) -> None:
+        """Delete a physical index. Idempotent."""
