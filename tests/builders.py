@@ -87,6 +87,16 @@ class RecordedEvents:
     def filled(self, record: IndexRecord) -> None:
         self.on_filled()
 
+    def filling_failed(self, error: SyncerError) -> None:
+        self.trouble.append(error)
+        self.on_trouble()
+
+    def lifecycle_refused(self, error: SyncerError) -> None:
+        self.trouble.append(error)
+
+    def follower_failed(self, error: SyncerError) -> None:
+        self.trouble.append(error)
+
     def astray(self, alias: str, index: str, targets: Targets) -> None:
         self.strays.append(targets)
 
@@ -135,7 +145,10 @@ class World:
 
     @property
     def index(self) -> MemoryIndex:
-        return next(iter(self.indices.indices.values()))
+        """The one that is followed; before there is a record, the only one."""
+        record = self.store.index(self.pipeline.name)
+        name = record.name if record is not None else None
+        return self.indices.indices.get(name or "") or next(iter(self.indices.indices.values()))
 
     @property
     def record(self) -> IndexRecord:

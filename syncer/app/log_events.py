@@ -61,6 +61,15 @@ class LogEvents:
         self._progress.done()
         self._log.info("added fields are filled", index=record.name)
 
+    def filling_failed(self, error: SyncerError) -> None:
+        self._log.warning("filling added fields failed", error=one_line(error.message), hint=one_line(error.hint))
+
+    def lifecycle_refused(self, error: SyncerError) -> None:
+        self._log.warning("no lifecycle", error=one_line(error.message), hint=one_line(error.hint))
+
+    def follower_failed(self, error: SyncerError) -> None:
+        self._log.warning("not followed", error=one_line(error.message), hint=one_line(error.hint))
+
     def astray(self, alias: str, index: str, targets: Targets) -> None:
         """Log what searches find in place of the index."""
         self._log.warning(

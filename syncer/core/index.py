@@ -109,6 +109,8 @@ class Health:
     moving: int
     #: Copies that are nowhere.
     unassigned: int
+    #: There are fewer data nodes than copies of a shard, so that some will stay nowhere.
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,67 +1,90 @@
-"""Take hold of the index that a pipeline is to follow: create and load it, or prove that it is still the one."""
+"""Take hold of an index that is to be polled: load it if need be, or prove that it is still the one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from syncer.core.change import Change
-from syncer.core.error import FingerprintMismatch, IndexReplaced, LeaseLost, Paused, SinkUnavailable
+from syncer.core.definition import changes
+from syncer.core.error import FingerprintMismatch, IndexReplaced, LeaseLost
 from syncer.core.fingerprint import differences
-from syncer.core.index import IndexRecord, Phase, physical_name
-from syncer.core.position import START, Position, earlier
+from syncer.core.index import IndexRecord, Phase, Role, physical_name
+from syncer.core.position import Position, earlier
 from syncer.core.report import Report
 from syncer.core.settlement import Checkpoint, Settlement
-from syncer.engine.backfill import backfill
 from syncer.engine.events import Events
+from syncer.engine.load import Loaded, create, index_meta, load
 from syncer.engine.pipeline import Pipeline, Reader
+from syncer.engine.publish import finish_publishing, let_age, wait_for_shards
 from syncer.engine.source_clocks import SourceClocks
-from syncer.ports import ChangeFeed, Lease
-
-#: How long a first load waits for transactions whose start this role may not see.
-HIDDEN_WAIT_SECONDS = 10.0
+from syncer.ports import Lease
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """An index ready to be polled into; `loaded` is what a first load delivered on the way, if one ran."""
+    """An index ready to be polled into; `loaded` is what a load delivered on the way, if one ran."""
 
     record: IndexRecord
     loaded: Report
     #: By feed, changes that the load has taken into account.
     delivered: Mapping[str, Sequence[Change]]
-    #: False when the process was asked to stop during the load.
+    #: False when the process was asked to stop on the way.
     complete: bool
 
 
 def register(pipeline: Pipeline) -> IndexRecord:
-    """Return the record of the pipeline's index; a new one, in phase NEW, where there is none. Safe when raced."""
+    """Return the record of the index that is followed; a new one where there is none. Safe when raced."""
     known = pipeline.store.index(pipeline.name)
-    if known is not None:
-        return known
+    return known or pipeline.store.register(new_record(pipeline, followed=True))
+
+
+def new_record(pipeline: Pipeline, *, followed: bool) -> IndexRecord:
+    """Return a record for an index that is not there yet."""
     name = physical_name(pipeline.alias, pipeline.clock.now())
-    return pipeline.store.register(IndexRecord(name, pipeline.name, pipeline.alias, Phase.NEW, 0, {}))
+    return IndexRecord(name, pipeline.name, pipeline.alias, Phase.NEW, 0, {}, followed=followed)
 
 
-def attach(pipeline: Pipeline, reader: Reader, lease: Lease, clocks: SourceClocks, events: Events) -> Attached:
-    """Bring the index to the phase in which it is polled, and check that nothing was exchanged since.
+def attach(
+    pipeline: Pipeline,
+    reader: Reader,
+    lease: Lease,
+    clocks: SourceClocks,
+    events: Events,
+    *,
+    workers: int = 1,
+    publishes: bool = True,
+) -> Attached:
+    """Bring the index to where it is polled, and check that nothing was exchanged since.
 
-    Goes on in the phase where an earlier process stopped. Raises FingerprintMismatch, IndexReplaced, IndexMissing.
+    Goes on in the phase where an earlier process stopped. publishes: an index that is followed is put behind the alias
+    as soon as it is loaded. Raises FingerprintMismatch, IndexReplaced, IndexMissing.
     """
-    record = _record(pipeline)
-    if record.phase is not Phase.LIVE:
+    record = current(pipeline, lease)
+    if record.followed and record.phase is Phase.PUBLISHING:
+        # Whatever it was built from: it was chosen, and until the alias points to it nobody follows what it points to.
+        finish_publishing(pipeline, lease, record)
+        record = current(pipeline, lease)
+    if record.phase in {Phase.NEW, Phase.LOADING} and publishes:
         # Before hours of loading, not after them.
         pipeline.indices.prove_alias(pipeline.alias, pipeline.name)
     delivered: Mapping[str, Sequence[Change]] = {}
     if record.phase is Phase.NEW:
-        delivered = _create(pipeline, reader, lease, record, clocks)
+        delivered = create(pipeline, reader, lease, clocks)
     else:
-        _prove(pipeline, reader, lease, record)
+        _prove(pipeline, reader, lease, record, events)
+    record = current(pipeline, lease)
     events.attached(record)
-    loaded, complete = Report(), True
-    if record.phase is not Phase.LIVE:
-        loaded, complete = _load(pipeline, lease, record, events)
-    return Attached(_record(pipeline), loaded, delivered, complete)
+    loaded = Loaded()
+    if record.phase is Phase.LOADING:
+        loaded = load(pipeline, lease, record, events, workers)
+        record = current(pipeline, lease)
+    if record.phase in {Phase.LOADED, Phase.READY} and record.followed and publishes:
+        loaded = _publish_first(pipeline, lease, record, events, loaded)
+    elif record.phase is Phase.LIVE:
+        _tend(pipeline, record, events)
+    return Attached(current(pipeline, lease), loaded.report, delivered, loaded.complete)
 
 
 def prove_index(pipeline: Pipeline, record: IndexRecord) -> None:
@@ -78,87 +101,53 @@ def prove_index(pipeline: Pipeline, record: IndexRecord) -> None:
 
 
 def prove_fingerprint(pipeline: Pipeline, record: IndexRecord) -> None:
-    """Raise FingerprintMismatch where the index was built from another configuration."""
-    changed = differences(record.fingerprint, pipeline.fingerprint)
-    if changed:
-        raise FingerprintMismatch(
-            f"the configuration of pipeline {pipeline.name!r} no longer matches index {record.name}: "
-            f"{', '.join(changed)} changed",
-            hint=f"build a new index: syncer rebuild {pipeline.name}; or take the change back",
-        )
+    """Raise FingerprintMismatch, with the exact difference, where the index was built from another configuration."""
+    if not differences(record.fingerprint, pipeline.fingerprint):
+        return
+    changed = changes(record, pipeline.fingerprint, pipeline.definition)
+    same = kept_of_this(pipeline)
+    hint = f"build a new index: syncer rebuild {pipeline.name}; or take the change back"
+    if same is not None and record.role is Role.LIVE:
+        hint = f"index {same.name} was built from this configuration: syncer rollback {pipeline.name}"
+    raise FingerprintMismatch(
+        f"the configuration of pipeline {pipeline.name!r} no longer matches index {record.name}: {'; '.join(changed)}",
+        hint=hint,
+    )
 
 
-def _record(pipeline: Pipeline) -> IndexRecord:
-    record = pipeline.store.index(pipeline.name)
+def current(pipeline: Pipeline, lease: Lease) -> IndexRecord:
+    """Return the record of a leased index as it is now."""
+    record = pipeline.store.named(lease.index)
     if record is None:
-        raise LeaseLost(f"the state of pipeline {pipeline.name!r} was deleted by somebody else")
+        raise LeaseLost(f"the state of index {lease.index} was deleted by somebody else")
     return record
 
 
-def _create(
-    pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord, clocks: SourceClocks
-) -> Mapping[str, Sequence[Change]]:
-    """Create the index, and fix before the first read from where polls will follow.
-
-    Returns the changes above the checkpoints that are there already: the load hydrates them after this.
-    """
-    pipeline.indices.create(record.name, {"pipeline": pipeline.name, "fingerprint": dict(pipeline.fingerprint)})
-    identity = pipeline.indices.identity(record.name)
-    if identity.away:
-        raise SinkUnavailable(f"index {record.name}: {identity.away} primary shards are away")
-    checkpoints = _first_checkpoints(pipeline, reader, clocks)
-    lease.commit(Settlement(checkpoints))
-    lease.update(
-        phase=Phase.LOADING,
-        fingerprint=pipeline.fingerprint,
-        identity=identity,
-        source=reader.source.identity(),
-    )
-    return {feed.name: _changes_above(pipeline, feed, checkpoints[feed.name]) for feed in reader.feeds}
+def is_beside(record: IndexRecord) -> bool:
+    """Tell whether the index is complete beside the live one: followed too, it can take its place at once."""
+    return record.phase in {Phase.READY, Phase.KEPT} and not record.followed
 
 
-def _changes_above(pipeline: Pipeline, feed: ChangeFeed, checkpoint: Checkpoint) -> Sequence[Change]:
-    """Return what the first poll would read, as far as the window can hold it."""
-    limits = pipeline.limits.poll
-    until = checkpoint.polled_at + limits.margin
-    changes: list[Change] = []
-    position: Position | None = checkpoint.position
-    while position is not None and len(changes) < limits.window_entries:
-        page = feed.read(position, until, limits.batch_rows)
-        changes += page.changes
-        position = page.next
-    return changes
+def kept_of_this(pipeline: Pipeline) -> IndexRecord | None:
+    """Return the newest kept index that was built from this configuration."""
+    kept = [record for record in pipeline.store.indices(pipeline.name) if record.role is Role.KEPT]
+    kept.sort(key=lambda record: record.kept_since or datetime.min.replace(tzinfo=UTC))
+    return next((each for each in reversed(kept) if not differences(each.fingerprint, pipeline.fingerprint)), None)
 
 
-def _first_checkpoints(pipeline: Pipeline, reader: Reader, clocks: SourceClocks) -> Mapping[str, Checkpoint]:
-    """Return checkpoints such that a row which no read from now on shows lies above them.
-
-    Of a transaction whose start is hidden from this role nothing is known, so it is given a while to end; where it does
-    not, polls start from the beginning: slow, but nothing is lost.
-    """
-    before = pipeline.clock.monotonic()
-    observation = reader.source.observe()
-    hidden = {name for name, since in observation.open_since.items() if since is None}
-    deadline = pipeline.clock.monotonic() + HIDDEN_WAIT_SECONDS
-    while hidden and pipeline.clock.monotonic() < deadline and not pipeline.clock.wait(0.1):
-        hidden &= reader.source.observe().open_since.keys()
-    margin = pipeline.limits.poll.margin
-    checkpoints = {}
-    for feed in reader.feeds:
-        local = observation.on_wall_clock(feed.watermark_zone) if feed.watermark_zone else observation
-        position = START if hidden else Position(local.clock - margin)
-        for since in local.open_since.values():
-            if since is not None:
-                position = position.not_above(earlier(since, margin))
-        checkpoints[feed.name] = Checkpoint(position, local.clock, complete=True)
-        # A clock that is set back during the load is seen by the first poll.
-        clocks.settled(feed.name, local.clock, before)
-    return checkpoints
+def must_rebuild(pipeline: Pipeline, record: IndexRecord) -> bool:
+    """Tell whether the index was built from another configuration, and cannot grow into this one."""
+    if not record.fingerprint or not differences(record.fingerprint, pipeline.fingerprint):
+        return False
+    return record.phase is not Phase.LIVE or not pipeline.grows_from(record.definition)
 
 
-def _prove(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord) -> None:
-    prove_fingerprint(pipeline, record)
+def _prove(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord, events: Events) -> None:
+    if must_rebuild(pipeline, record):
+        prove_fingerprint(pipeline, record)
     prove_index(pipeline, record)
+    if differences(record.fingerprint, pipeline.fingerprint):
+        _extend(pipeline, lease, record, events)
     source = reader.source.identity()
     if source == record.source:
         return
@@ -178,30 +167,37 @@ def _prove(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord
     )
 
 
-def prove_not_paused(pipeline: Pipeline) -> None:
-    """Raise Paused where somebody has paused the pipeline."""
-    since = pipeline.store.paused(pipeline.name)
-    if since is not None:
-        raise Paused(
-            f"pipeline {pipeline.name!r} is paused since {since:%Y-%m-%d %H:%M:%S} UTC",
-            hint=f"let it go on: syncer resume {pipeline.name}",
-        )
+def _extend(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events) -> None:
+    """Add to the index what the configuration has added; a backfill fills it.
 
-
-def _load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events) -> tuple[Report, bool]:
-    def may_load() -> None:
-        lease.prove()
-        prove_not_paused(pipeline)
-
+    With the backfill's hold, for one that is under way would go on without the new fields; and its plan is forgotten,
+    for its settled ranges lack them. Raises LeaseHeld.
+    """
     progress = pipeline.store.backfill(record.name)
     try:
-        done = backfill(pipeline, record.name, progress, first_load=True, prove=may_load, on_progress=events.loading)
-        if done.complete:
-            pipeline.indices.publish(record.name, record.alias)
-            lease.update(phase=Phase.LIVE)
-            progress.finish()
+        pipeline.indices.extend(record.name, index_meta(pipeline))
+        progress.finish()
+        changed = changes(record, pipeline.fingerprint, pipeline.definition)
+        lease.update(fingerprint=pipeline.fingerprint, definition=pipeline.definition, filling=True)
     finally:
         progress.release()
-    if done.complete:
-        events.loaded(record)
-    return done.report, done.complete
+    events.extended(record, changed)
+
+
+def _publish_first(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events, loaded: Loaded) -> Loaded:
+    if not wait_for_shards(pipeline, record.name, events):
+        return Loaded(loaded.report, loaded.delivered, complete=False)
+    lease.update(phase=Phase.PUBLISHING)
+    finish_publishing(pipeline, lease, record)
+    events.loaded(record)
+    return loaded
+
+
+def _tend(pipeline: Pipeline, record: IndexRecord, events: Events) -> None:
+    """See to what may be changed in place, and to what searches find."""
+    pipeline.indices.restore(record.name)
+    let_age(pipeline, record, events)
+    targets = pipeline.indices.targets(record.alias)
+    if not targets.just(record.name):
+        # Only told: somebody may have pointed it elsewhere on purpose.
+        events.astray(record.alias, record.name, targets)

@@ -46,20 +46,22 @@ def backfill(
     workers: int = 1,
     prove: Callable[[], None] = lambda: None,
     on_progress: OnProgress = lambda _settled, _total: None,
+    stopping: Callable[[], bool] | None = None,
 ) -> Backfilled:
     """Deliver every row of the table into a physical index; goes on with an unfinished backfill unless `restart`.
 
     first_load: the index is new and nobody else writes to it, so no write can revive a document. Its ranges stay, done,
     until the caller has made the index the one that is followed: else a load killed in between would start again.
-    prove: called before each write; what it raises ends the backfill.
+    prove: called before each write; what it raises ends the backfill. stopping: in place of the process's own.
     Raises what `Delivery.run` raises, and TooManyRejections; what is settled by then is kept.
     """
+    stopping = stopping or pipeline.clock.stopping
     ranges = [] if restart else list(progress.ranges())
     if not first_load and all(part.done for part in ranges):
         ranges = []  # left behind by a load that was killed at its very end
     resumed = bool(ranges)
     if not ranges:
-        ranges = _plan(pipeline, progress)
+        ranges = _plan(pipeline, progress, stopping)
         if not ranges:
             return Backfilled(Report(), complete=False, resumed=False)
     tally = _Tally(ranges, on_progress)
@@ -69,12 +71,13 @@ def backfill(
         reader = pipeline.reader()
         try:
             report = Report()
-            while not pipeline.clock.stopping():
+            while not stopping():
                 try:
                     part = todo.popleft()
                 except IndexError:  # not asked before: another worker may take the last one in between
                     break
-                report += _RangeRun(pipeline, reader, index, progress, part, tally, prove, first_load).run()
+                run = _RangeRun(pipeline, reader, index, progress, part, tally, prove, first_load, stopping)
+                report += run.run()
             return report
         except BaseException:
             todo.clear()
@@ -90,13 +93,13 @@ def backfill(
     return Backfilled(sum(reports, Report()), complete, resumed)
 
 
-def _plan(pipeline: Pipeline, progress: BackfillProgress) -> list[KeyRange]:
+def _plan(pipeline: Pipeline, progress: BackfillProgress, stopping: Callable[[], bool]) -> list[KeyRange]:
     """Return the ranges of a new backfill; none where the process is asked to stop meanwhile."""
     reader = pipeline.reader()
     ranges: list[KeyRange] = []
     try:
         for part in reader.keys.divide(pipeline.limits.range_rows):
-            if pipeline.clock.stopping():
+            if stopping():
                 return []
             ranges.append(part)
     finally:
@@ -141,6 +144,7 @@ class _RangeRun:
         tally: _Tally,
         prove: Callable[[], None],
         first_load: bool,
+        stopping: Callable[[], bool],
     ) -> None:
         self._pipeline = pipeline
         self._reader = reader
@@ -148,6 +152,7 @@ class _RangeRun:
         self._part = part
         self._tally = tally
         self._first_load = first_load
+        self._stopping = stopping
         self._delivery: Delivery = pipeline.delivery(
             reader.documents,
             index,
@@ -193,7 +198,7 @@ class _RangeRun:
         self._under_way.extend(batch.keys for batch in batches)
         yield from batches
         met = set(again)
-        while not self._pipeline.clock.stopping():
+        while not self._stopping():
             keys = self._reader.keys.read(position, self._part.through, self._rows)
             if not keys:
                 self._exhausted = True

@@ -45,6 +45,15 @@ class Events(Protocol):
     def filled(self, record: IndexRecord) -> None:
         """That backfill is complete."""
 
+    def filling_failed(self, error: SyncerError) -> None:
+        """That backfill came to no end; another one goes on with it."""
+
+    def lifecycle_refused(self, error: SyncerError) -> None:
+        """The server does not take care of an ageing index as was configured."""
+
+    def follower_failed(self, error: SyncerError) -> None:
+        """An index beside the live one cannot be followed; another attempt follows."""
+
     def astray(self, alias: str, index: str, targets: Targets) -> None:
         """The alias does not stand for the followed index alone; told once a session."""
 

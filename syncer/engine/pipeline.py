@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from syncer.core.error import Paused
 from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.embed import Embedding
 from syncer.engine.pacing import Pacing
@@ -20,6 +21,7 @@ from syncer.ports import (
     Documents,
     IndexDigests,
     Indices,
+    Lifecycle,
     Numbers,
     Sink,
     Source,
@@ -115,9 +117,21 @@ class Pipeline:
     on_change: OnChange = OnChange.REFUSE
     retention: Retention = field(default_factory=Retention)
 
+    #: Moves ageing indices to other nodes; None: nobody does.
+    lifecycle: Lifecycle | None = None
+
     @property
     def budget(self) -> Budget:
         return Budget(self.limits.rejections)
+
+    def prove_not_paused(self) -> None:
+        """Raise Paused where somebody has paused the pipeline."""
+        since = self.store.paused(self.name)
+        if since is not None:
+            raise Paused(
+                f"pipeline {self.name!r} is paused since {since:%Y-%m-%d %H:%M:%S} UTC",
+                hint=f"let it go on: syncer resume {self.name}",
+            )
 
     def delivery(
         self,

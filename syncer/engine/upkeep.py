@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from syncer.core.error import LeaseHeld
 from syncer.core.index import IndexRecord
 from syncer.core.position import earlier
-from syncer.engine.attach import prove_index, prove_not_paused
+from syncer.engine.attach import prove_index
+from syncer.engine.beside import Beside
 from syncer.engine.events import Events
+from syncer.engine.fill import fill_added
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.poll import Polled
-from syncer.engine.reconciler import Reconciler
-from syncer.ports import Clock
+from syncer.engine.reconciler import reconcile_truncated
+from syncer.ports import Clock, Lease
 
-#: How often it is asked whether the pipeline is paused.
-PAUSE_SECONDS = 1.0
+#: How often it is asked whether the pipeline is paused, and whether the lease is wanted.
+ASK_SECONDS = 1.0
 #: From when on it is told who holds the checkpoint back, and how often then.
 HELD_BACK_SECONDS = 60.0
-#: How often a comparison that came to no end is begun again.
-RECONCILE_SECONDS = 60.0
+#: How often what came to no end is begun again.
+BEGIN_AGAIN_SECONDS = 60.0
 #: How often the index is compared with the one that the checkpoint was made for.
 PROOF_SECONDS = 60.0
 #: How often tombstones are pruned, how many in one statement, and how many statements between two polls.
@@ -32,23 +35,36 @@ KEPT = timedelta(days=1)
 class Upkeep:
     """The chores of one session; not for several threads."""
 
-    def __init__(self, pipeline: Pipeline, reader: Reader, record: IndexRecord, events: Events) -> None:
+    def __init__(self, pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord, events: Events) -> None:
         self._pipeline = pipeline
         self._reader = reader
+        self._lease = lease
         self._record = record
         self._events = events
         clock = pipeline.clock
-        self._pause = _Timer(clock, PAUSE_SECONDS)
+        self._ask = _Timer(clock, ASK_SECONDS)
         self._telling = _Timer(clock, HELD_BACK_SECONDS)
         self._proof = _Timer(clock, PROOF_SECONDS)
         self._prune = _Timer(clock, PRUNE_SECONDS, at_once=True)
-        self._reconciling = _Timer(clock, RECONCILE_SECONDS, at_once=True)
-        self._reconciler = Reconciler(pipeline, events)
+        self._begin_again = _Timer(clock, BEGIN_AGAIN_SECONDS, at_once=True)
+        self._reconciling = Beside(
+            "reconcile",
+            clock.stopping,
+            lambda stopping: reconcile_truncated(pipeline, record.name, events, stopping),
+            events.reconciling_failed,
+        )
+        self._filling = Beside(
+            "fill",
+            clock.stopping,
+            lambda stopping: fill_added(pipeline, lease, events, stopping),
+            events.filling_failed,
+        )
 
     def between_polls(self, polled: Polled) -> None:
-        """Do what is due. Raises Paused, IndexReplaced, IndexMissing, and what the ports raise."""
-        if self._pause.due():
-            prove_not_paused(self._pipeline)
+        """Do what is due. Raises Paused, LeaseHeld, IndexReplaced, IndexMissing, and what the ports raise."""
+        if self._ask.due():
+            self._pipeline.prove_not_paused()
+            prove_not_claimed(self._pipeline, self._record.name)
         held_back = polled.held_back.total_seconds()
         if held_back > HELD_BACK_SECONDS and self._telling.due():
             self._events.held_back(held_back, self._reader.source.blockers())
@@ -56,12 +72,21 @@ class Upkeep:
             prove_index(self._pipeline, self._record)
         if self._prune.due():
             self._prune_tombstones()
-        if polled.reconcile or self._reconciling.due():
-            self._reconciler.begin()
+        if polled.reconcile or self._begin_again.due():
+            self._begin()
 
     def close(self) -> None:
         """End what goes on beside the polls. Never raises."""
-        self._reconciler.close()
+        self._reconciling.close()
+        self._filling.close()
+
+    def _begin(self) -> None:
+        """Begin what the state asks for."""
+        record = self._pipeline.store.named(self._record.name)
+        if record is not None and record.reconcile is not None:
+            self._reconciling.begin()
+        if record is not None and record.filling:
+            self._filling.begin()
 
     def _prune_tombstones(self) -> None:
         """Delete the tombstones that no index can need any more, even one whose source goes back in time."""
@@ -76,6 +101,12 @@ class Upkeep:
             if self._pipeline.clock.stopping() or tombstones.prune(before, PRUNED_ROWS) < PRUNED_ROWS:
                 return
         self._prune.hurry()
+
+
+def prove_not_claimed(pipeline: Pipeline, index: str) -> None:
+    """Raise LeaseHeld where somebody wants the index's lease for a swap."""
+    if pipeline.store.claimed(index):
+        raise LeaseHeld(f"the lease of index {index} is left to who swaps indices")
 
 
 class _Timer:

@@ -23,9 +23,8 @@ from itertools import chain, islice
 from syncer.core.comparison import Difference, Digest, Entry, suspects
 from syncer.core.error import TooManyDeletions, TransientError
 from syncer.core.index import IndexRecord
-from syncer.core.key import document_id
-from syncer.core.settlement import DeadLetter
 from syncer.engine.insist import Stopped
+from syncer.engine.letters import close_letters
 from syncer.engine.look import Looker, Seen
 from syncer.engine.pipeline import Pipeline, Sides
 from syncer.engine.read_ahead import ReadAhead
@@ -43,9 +42,6 @@ PAUSE_SECONDS_LEAST = 1.0
 BEYOND_SECONDS = 80.0
 #: What has moved is watched again.
 CYCLES = 3
-
-#: Dead letters that are read at once.
-_LETTERS = 1_000
 
 UNREADABLE = "unreadable"
 MOVING = "moving"
@@ -65,6 +61,8 @@ class Verified:
     moving: int = 0
     #: Differences that were mended, and looked at after that.
     repaired: int = 0
+    #: Rows that a repair could not deliver, because the index refuses them: they are kept as dead letters.
+    rejected: int = 0
     #: The first ids of each kind.
     samples: dict[str, list[str]] = field(default_factory=dict)
     #: Why documents that should go are still there.
@@ -76,6 +74,11 @@ class Verified:
     def remaining(self) -> int:
         """Differences that are left, and ids of which nothing can be told."""
         return self.differences.total() - self.repaired + self.unreadable + self.moving
+
+    @property
+    def unexplained(self) -> int:
+        """Differences that are left, without the rows that are refused or change all the time."""
+        return self.remaining - self.moving - self.rejected
 
     @property
     def equal(self) -> bool:
@@ -110,13 +113,14 @@ class Verification:
         repair: bool = False,
         delete_ratio: float | None = None,
         stopping: Callable[[], bool] | None = None,
+        wait: Callable[[float], bool] | None = None,
         pending_max: int = PENDING_MAX,
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
         """record: read before this, for what has asked for a comparison since is not answered by it.
 
         deep: compare whole documents, not what they say of themselves. delete_ratio: the share of the index that a
-        repair may delete; None: all of it. stopping: in place of the process's own. pending_max: suspects that are held
+        repair may delete; None: all of it. stopping, wait: in place of the clock's. pending_max: suspects that are held
         until they are looked at again.
         """
         self.verified = Verified()
@@ -126,6 +130,7 @@ class Verification:
         self._deep = deep
         self._delete_ratio = delete_ratio
         self._stopping = stopping or pipeline.clock.stopping
+        self._wait = wait or pipeline.clock.wait
         self._on_progress = on_progress
         self._looker = Looker(sides, pipeline.embedding, deep=deep, rows=pipeline.limits.poll.batch_rows)
         self._repair = Repair(pipeline, sides.documents, self._looker, record) if repair else None
@@ -142,7 +147,8 @@ class Verification:
             self._compare()
             self._settle()
             self._remove()
-            self._close_letters()
+            if self._repair is not None:
+                close_letters(self._pipeline, self._record, self._looker, self._repair, self._stopping)
         except Stopped:
             return self.verified
         except TransientError:
@@ -204,6 +210,7 @@ class Verification:
             self.verified.note(id_, seen)
         if self._repair is not None:
             self._to_remove.add(id_ for id_, seen in confirmed.items() if seen.unwanted)
+            self._note_rejected({id_: seen for id_, seen in confirmed.items() if seen.difference is None})
             self._deliver({id_: seen for id_, seen in confirmed.items() if seen.deliverable})
 
     def _deliver(self, seen: Mapping[str, Seen]) -> None:
@@ -213,8 +220,14 @@ class Verification:
         self._repair.deliver([each.key for each in seen.values() if each.key is not None])
         last, _ = self._watch(list(seen))
         self.verified.repaired += len(seen) - len(last)
+        self._note_rejected(last)
         # Where the row has its document now, what is left of it lies under another routing.
         self._to_remove.add(id_ for id_, each in last.items() if each.unwanted)
+
+    def _note_rejected(self, seen: Mapping[str, Seen]) -> None:
+        keys = [each.key for each in seen.values() if each.key is not None]
+        letters = self._pipeline.store.dead_letters(self._record.name, len(keys), keys=keys) if keys else ()
+        self.verified.rejected += len(letters)
 
     def _remove(self) -> None:
         """Remove what has no row, unless that is suspiciously much. Both sides were read to their ends."""
@@ -236,17 +249,6 @@ class Verification:
             self._repair.remove(ids)
             self.verified.repaired += len(ids) - len(self._watch(ids)[0])
 
-    def _close_letters(self) -> None:
-        """Close the dead letters of rows whose index is right: a row that went without a trace left its letter."""
-        if self._repair is None:
-            return
-        after: DeadLetter | None = None
-        while page := self._pipeline.store.dead_letters(self._record.name, _LETTERS, after=after):
-            after = page[-1]
-            keys = {document_id(letter.key): letter.key for letter in page}
-            wrong = self._look(list(keys))
-            self._repair.deliver([key for id_, key in keys.items() if id_ not in wrong])
-
     def _watch(self, ids: Sequence[str]) -> tuple[Mapping[str, Seen], _Moved]:
         """Return what differs now and still does after a while, and what of it moved meanwhile."""
         last, moved = self._look(ids), _Moved()
@@ -255,7 +257,7 @@ class Verification:
         for pause in PAUSES:
             if not last:
                 break
-            if self._pipeline.clock.wait(pause * unit) or self._stopping():
+            if self._wait(pause * unit) or self._stopping():
                 raise Stopped
             before, last = last, self._look(list(last))
             moved.note(before, last)

@@ -1,25 +1,28 @@
-"""Follow one pipeline: hold its lease, load its index if need be, poll until told to stop."""
+"""Follow one index of a pipeline: hold its lease, load it if need be, poll until told to stop."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
-from contextlib import ExitStack, closing
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from syncer.core.error import LeaseHeld, LeaseLost, Paused, SinkUnavailable, TransientError
+from syncer.core.index import IndexRecord
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
-from syncer.engine.attach import Attached, attach, prove_not_paused, register
-from syncer.engine.deliver import Draw
+from syncer.engine.attach import attach, is_beside, kept_of_this, must_rebuild, register
 from syncer.engine.events import Events
+from syncer.engine.fill import fill_added
+from syncer.engine.following import Following
 from syncer.engine.insist import ATTEMPTS_MAX
-from syncer.engine.pipeline import Pipeline, Reader
-from syncer.engine.poll import Polled, Poller
+from syncer.engine.pipeline import OnChange, Pipeline
+from syncer.engine.poll import Polled
+from syncer.engine.rebuild import rebuild
 from syncer.engine.reconciler import reconcile_truncated
 from syncer.engine.share import Share
 from syncer.engine.source_clocks import SourceClocks
-from syncer.engine.upkeep import Upkeep
+from syncer.engine.upkeep import prove_not_claimed
 from syncer.ports import Lease
 
 #: How often a standby asks for the lease.
@@ -31,13 +34,15 @@ MODEST_SECONDS = 600.0
 
 @dataclass(slots=True)
 class Worker:
-    """One pipeline in one process; not for several threads."""
+    """One index in one process; not for several threads."""
 
     pipeline: Pipeline
     events: Events
     clocks: SourceClocks = field(default_factory=SourceClocks)
     #: Of all workers of the process.
     share: Share = field(default_factory=Share)
+    #: An index beside the live one, to be followed in its place for as long as it is beside it.
+    index: str | None = None
 
     def run(self) -> None:
         """Follow until the process is asked to stop; stands by while another process holds the lease, or it is paused.
@@ -51,6 +56,8 @@ class Worker:
             try:
                 for _ in self.session(asks=clock.monotonic() >= modest_until):
                     attempt = 0
+                if self.index is not None:
+                    return
             except (LeaseHeld, Paused) as held:
                 self.events.standing_by(held)
                 clock.wait(STANDBY_SECONDS)
@@ -69,7 +76,7 @@ class Worker:
         SinkUnavailable where Elasticsearch does nothing but put off for ATTEMPTS_MAX polls.
         """
         report, in_vain = Report(), 0
-        with closing(self.session()) as session:
+        with closing(self.session(once=True)) as session:
             for polled in session:
                 report += polled.report
                 if polled.caught_up:
@@ -77,64 +84,80 @@ class Worker:
                 in_vain = in_vain + 1 if polled.deferred and not polled.report.written else 0
                 if in_vain >= ATTEMPTS_MAX:
                     raise SinkUnavailable(f"Elasticsearch puts off {polled.deferred} documents, again and again")
-        reconcile_truncated(self.pipeline, self.events)
+        record = self.pipeline.store.index(self.pipeline.name)
+        if record is not None:
+            reconcile_truncated(self.pipeline, record.name, self.events)
         return report
 
-    def session(self, *, asks: bool = False) -> Generator[Polled, None, None]:
+    def session(self, *, asks: bool = False, once: bool = False) -> Generator[Polled, None, None]:
         """Hold the lease and poll; yields each settled poll, the first one with the load's report added.
 
-        asks: let other processes know where this one waits for the lease.
+        asks: let other processes know where this one waits for the lease. once: fill added fields before the first
+        poll, not beside the polls.
         Closing it gives the lease back. Any error ends it: whoever goes on begins another one.
         """
-        pipeline, clock = self.pipeline, self.pipeline.clock
-        prove_not_paused(pipeline)
-        record = register(pipeline)
+        pipeline = self.pipeline
+        pipeline.prove_not_paused()
+        record, loaded = self._record(), Report()
+        if record is None:
+            return
+        if self._rebuilds(record):
+            rebuilt = rebuild(pipeline, self.events)
+            if not rebuilt.complete:
+                yield Polled(rebuilt.report, more=True)
+                return
+            record, loaded = register(pipeline), rebuilt.report
+        prove_not_claimed(pipeline, record.name)
         with ExitStack() as held:
-            lease = held.enter_context(self.share.lease(pipeline, record.name, asks=asks))
+            lease = held.enter_context(self._lease(record, asks=asks))
             reader = pipeline.reader()
             held.callback(reader.close)
             attached = attach(pipeline, reader, lease, self.clocks, self.events)
+            loaded += attached.loaded
             if not attached.complete:
-                yield Polled(attached.loaded, more=True)
+                yield Polled(loaded, more=True)
                 return
-            poller, loaded = self._poller(reader, lease, attached), attached.loaded
-            upkeep = Upkeep(pipeline, reader, attached.record, self.events)
-            held.callback(upkeep.close)
-            put_off = 0
-            while not clock.stopping():
-                started = clock.monotonic()
-                polled = poller.poll()
-                self.events.polled(polled, clock.monotonic() - started)
-                yield replace(polled, report=polled.report + loaded)
-                loaded = Report()
-                put_off = put_off + 1 if polled.deferred else 0
-                if put_off:
-                    clock.wait(backoff_seconds(put_off, random.random, polled.retry_after))
-                elif not polled.more:
-                    clock.wait(pipeline.limits.interval_seconds)
-                upkeep.between_polls(polled)
-                self.share.prove_fair(pipeline)
+            if once:
+                fill_added(pipeline, lease, self.events)
+            following = Following(
+                pipeline,
+                reader,
+                lease,
+                attached,
+                self.clocks,
+                self.events,
+                prove=lambda: self.share.prove_fair(pipeline) if self.index is None else None,
+            )
+            held.callback(following.close)
+            with closing(following.polls()) as polls:
+                for polled in polls:
+                    yield replace(polled, report=polled.report + loaded)
+                    loaded = Report()
 
-    def _poller(self, reader: Reader, lease: Lease, attached: Attached) -> Poller:
-        pipeline, index = self.pipeline, attached.record.name
-        delivery = pipeline.delivery(
-            reader.documents,
-            index,
-            lease,
-            draw=Draw.AFTER_HYDRATION,
-            recheck_created=False,
-            prove=lease.prove,
-        )
-        return Poller(
-            reader.feeds,
-            reader.source,
-            delivery,
-            lease,
-            pipeline.clock,
-            self.clocks,
-            pipeline.limits.poll,
-            pipeline.budget,
-            pipeline.pacing,
-            attached.delivered,
-            due=lambda most: pipeline.store.passing_letters(index, pipeline.clock.now(), most),
-        )
+    def _record(self) -> IndexRecord | None:
+        """Return the record of the index to follow; None: it is not beside the live one any more."""
+        if self.index is None:
+            return register(self.pipeline)
+        record = self.pipeline.store.named(self.index)
+        return record if record is not None and is_beside(record) else None
+
+    @contextmanager
+    def _lease(self, record: IndexRecord, *, asks: bool) -> Iterator[Lease]:
+        if self.index is None:
+            with self.share.lease(self.pipeline, record.name, asks=asks) as lease:
+                yield lease
+            return
+        # Not counted among the pipelines that are shared out, for wherever it is followed is as good.
+        lease = self.pipeline.store.acquire(record.name)
+        try:
+            yield lease
+        finally:
+            lease.release()
+
+    def _rebuilds(self, record: IndexRecord) -> bool:
+        """Tell whether the index is to be replaced by one of this configuration."""
+        pipeline = self.pipeline
+        if self.index is not None or pipeline.on_change is not OnChange.REBUILD or not must_rebuild(pipeline, record):
+            return False
+        # An index of this configuration was replaced: two processes of different ones would rebuild in turns for ever.
+        return kept_of_this(pipeline) is None

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from syncer.adapters.memory.state import MemoryLease, MemoryStateStore
+from syncer.adapters.memory.lease import MemoryLease
+from syncer.adapters.memory.state import MemoryStateStore
 from syncer.core.error import LeaseHeld, StateUnavailable
 from syncer.core.index import IndexRecord, Phase
 from syncer.engine.pipeline import Pipeline

@@ -235,7 +235,7 @@ def test_a_load_that_was_killed_at_its_very_end_is_not_started_again() -> None:
 def test_an_alias_that_cannot_be_had_is_told_before_the_load() -> None:
     """Not after it."""
     world = a_world()
-    world.indices.create("items", {})
+    world.indices.foreign.add("items")
     world.table.put(("1",), n=1)
     with pytest.raises(ConfigurationError, match="items is the name of an index"):
         world.worker().run_once()

@@ -1,0 +1,60 @@
+"""Deletes kept indices that are not needed any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from syncer.core.error import LeaseHeld
+from syncer.core.index import IndexRecord, Role
+from syncer.engine.events import Events
+from syncer.engine.insist import Stopped
+from syncer.engine.pipeline import Pipeline
+from syncer.engine.swap import handed_over
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+def retire(pipeline: Pipeline, events: Events) -> Sequence[str]:
+    """Delete the kept indices that are too many or too old, and forget those that are gone; return their names.
+
+    One whose lease its holder does not hand over is left for the next time.
+    """
+    deleted = []
+    for record, why in _superfluous(pipeline):
+        try:
+            with handed_over(pipeline, record.name):
+                known = pipeline.store.named(record.name)
+                if known is None or known.role is not Role.KEPT:
+                    continue  # somebody rolled back to it meanwhile
+                discard(pipeline, record, events, why)
+        except (LeaseHeld, Stopped):
+            continue
+        deleted.append(record.name)
+    return deleted
+
+
+def discard(pipeline: Pipeline, record: IndexRecord, events: Events, why: str) -> None:
+    """Delete an index whose lease is held, and forget it. Idempotent."""
+    pipeline.indices.delete(record.name)
+    pipeline.store.forget(record.name)
+    events.discarded(record, why)
+
+
+def _superfluous(pipeline: Pipeline) -> Sequence[tuple[IndexRecord, str]]:
+    kept = [record for record in pipeline.store.indices(pipeline.name) if record.role is Role.KEPT]
+    kept.sort(key=lambda record: record.kept_since or _FIRST, reverse=True)
+    there = pipeline.indices.statistics([record.name for record in kept]) if kept else {}
+    retention, now = pipeline.retention, pipeline.clock.now()
+    found = []
+    place = 0
+    for record in kept:
+        if record.name not in there:
+            found.append((record, "it was gone already"))
+            continue
+        place += 1
+        if place > retention.indices:
+            found.append((record, f"{retention.indices} newer ones are kept"))
+        elif now - (record.kept_since or _FIRST) > retention.age:
+            found.append((record, f"it was kept since {record.kept_since:%Y-%m-%d %H:%M:%S} UTC"))
+    return found
