@@ -31,6 +31,13 @@ def upgrade(schema: str) -> None:
         sa.Column("kept_since", sa.DateTime(timezone=True), comment="Since when it is kept to be rolled back to"),
     ):
         op.add_column("indices", column, schema=schema)
+    op.alter_column(
+        "indices",
+        "phase",
+        schema=schema,
+        comment="new: named; loading: created, rows are delivered; loaded: polled; ready: equal to the table; publishing: "
+        "the alias is being pointed to it; live; kept: was live, can be rolled back to",
+    )
     op.create_index(
         "indices_building",
         "indices",

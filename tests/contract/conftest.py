@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from syncer.ports import Lease
-from tests.contract.examples import INDEX, RECORD
+from tests.contract.examples import BUILDING, BUILT, INDEX, RECORD
 from tests.contract.shared_state import MemoryState, PostgresState, SharedState, Store
 
 
@@ -35,5 +35,14 @@ def _store(state: SharedState) -> Store:
 def _lease(store: Store) -> Iterator[Lease]:
     store.register(RECORD)
     lease = store.acquire(INDEX)
+    yield lease
+    lease.release()
+
+
+@pytest.fixture(name="new")
+def _new(store: Store) -> Iterator[Lease]:
+    """The lease of an index that is built."""
+    store.register(BUILDING)
+    lease = store.acquire(BUILT)
     yield lease
     lease.release()

@@ -12,6 +12,9 @@ from syncer.core.settlement import Checkpoint, DeadLetter
 NOON = datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=UTC)
 INDEX = "items-1"
 RECORD = IndexRecord(INDEX, "items", "items", Phase.NEW, 0, {})
+#: Its name comes before that of the index that is followed, as it never does in truth: no order may lean on names.
+BUILT = "a-items-2"
+BUILDING = IndexRecord(BUILT, "items", "items", Phase.READY, 0, {}, followed=False)
 CHECKPOINT = Checkpoint(Position(NOON), NOON, complete=True)
 
 #: Keys are any text that Postgres can hold.

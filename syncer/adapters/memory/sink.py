@@ -95,6 +95,8 @@ class MemoryIndices:
         self._shards = shards
 
     def create(self, name: str, meta: Mapping[str, object]) -> None:
+        if name in self.foreign or (name in self.indices and self.meta[name] != meta):
+            raise ConfigurationError(f"another index is called {name}")
         if name not in self.indices:
             self.meta[name] = meta
             self._created += 1
@@ -108,6 +110,9 @@ class MemoryIndices:
     def prove_alias(self, alias: str, pipeline: str) -> None:
         if alias in self.foreign:
             raise ConfigurationError(f"{alias} is the name of an index, so that pipeline {pipeline!r} cannot use it")
+        for index in self.targets(alias).indices:
+            if self.meta[index]["pipeline"] != pipeline:
+                raise ConfigurationError(f"alias {alias} points to index {index} of another pipeline")
 
     def targets(self, alias: str) -> Targets:
         index = self.aliases.get(alias)
@@ -131,7 +136,7 @@ class MemoryIndices:
             raise self.publish_outage
         self.identity(name)
         if not take_over:
-            self.prove_alias(alias, name)
+            self.prove_alias(alias, str(self.meta[name]["pipeline"]))
         self.foreign.discard(alias)
         self.aliases[alias] = name
 
@@ -141,3 +146,4 @@ class MemoryIndices:
 
     def delete(self, name: str) -> None:
         self.indices.pop(name, None)
+        self.aliases = {alias: index for alias, index in self.aliases.items() if index != name}

@@ -19,6 +19,8 @@ def to_row(
     identity: IndexIdentity | None,
     source: SourceIdentity | None,
     verify_needed: str | None,
+    definition: Mapping[str, Any] | None,
+    filling: bool | None,
 ) -> dict[str, Any]:
     """Return the columns for what is not None."""
     columns = {
@@ -32,6 +34,8 @@ def to_row(
             "timeline": source.timeline,
         },
         "verify_needed": verify_needed,
+        "definition": None if definition is None else dict(definition),
+        "filling": filling,
     }
     return {name: value for name, value in columns.items() if value is not None}
 
@@ -54,4 +58,8 @@ def from_row(row: Row[Any]) -> IndexRecord:
         row.verify_needed,
         row.verified_at,
         row.reconcile,
+        row.followed,
+        row.definition,
+        row.filling,
+        row.kept_since,
     )

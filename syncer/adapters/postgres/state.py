@@ -13,14 +13,14 @@ from sqlalchemy.dialects.postgresql import insert
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
 from syncer.adapters.postgres.backfill_progress import PostgresBackfillProgress
 from syncer.adapters.postgres.held_session import FROZEN_SECONDS, HELD_SETTINGS, HeldSession
-from syncer.adapters.postgres.index_row import from_row, to_row
+from syncer.adapters.postgres.index_records import IndexRecords
 from syncer.adapters.postgres.lease import PostgresLease
 from syncer.adapters.postgres.session import STATE_SETTINGS, Session
 from syncer.adapters.postgres.settlement_store import SettlementStore
 from syncer.adapters.postgres.tables import Tables
 from syncer.adapters.postgres.version_sequence import VersionSequence
 from syncer.adapters.postgres.waiting_list import WaitingList
-from syncer.core.error import ConfigurationError, IndexMissing, StateUnavailable
+from syncer.core.error import IndexMissing, StateUnavailable
 from syncer.core.index import IndexRecord
 from syncer.core.key import Key
 from syncer.core.overview import Overview
@@ -39,6 +39,7 @@ class PostgresStateStore:
         self._schema = schema
         self._setting = setting
         self._tables = Tables(schema)
+        self._records = IndexRecords(self._tables)
         self._settlements = SettlementStore(self._tables)
         self._sequence = VersionSequence(schema)
         self._lock = threading.Lock()
@@ -64,27 +65,25 @@ class PostgresStateStore:
             self._sequence.raise_above(connection, version)
 
     def index(self, pipeline: str) -> IndexRecord | None:
+        indices = self._tables.indices
         with self._use() as connection:
-            return self._followed(connection, pipeline)
+            found = self._records.find(connection, indices.c.pipeline == pipeline, indices.c.followed)
+        return next(iter(found), None)
+
+    def named(self, index: str) -> IndexRecord | None:
+        with self._use() as connection:
+            found = self._records.find(connection, self._tables.indices.c.name == index)
+        return next(iter(found), None)
+
+    def indices(self, pipeline: str | None = None) -> Sequence[IndexRecord]:
+        conditions = () if pipeline is None else (self._tables.indices.c.pipeline == pipeline,)
+        with self._use() as connection:
+            return self._records.find(connection, *conditions)
 
     def register(self, record: IndexRecord) -> IndexRecord:
-        columns = to_row(
-            phase=record.phase,
-            fingerprint=record.fingerprint,
-            identity=record.identity,
-            source=record.source,
-            verify_needed=record.verify_needed,
-        )
-        names = {"name": record.name, "pipeline": record.pipeline, "alias": record.alias}
-        new = insert(self._tables.indices).values(**names, epoch=record.epoch, **columns)
-        with self._use() as connection:
-            connection.execute(new.on_conflict_do_nothing())
-            known = self._followed(connection, record.pipeline)
-        if known is None:
-            raise ConfigurationError(
-                f"index {record.name} belongs to another pipeline", hint="give each pipeline an alias of its own"
-            )
-        return known
+        with self._transaction() as connection:
+            self._records.lock(connection)
+            return self._records.register(connection, record)
 
     def forget(self, index: str) -> None:
         with self._use() as connection:
@@ -169,16 +168,17 @@ class PostgresStateStore:
         with self._use() as connection:
             WaitingList.of(self._schema, pipeline).enter(connection, leases)
 
+    def claim(self, index: str, wanted: bool) -> None:
+        with self._use() as connection:
+            WaitingList.for_swap(self._schema, index).enter(connection, 0 if wanted else None)
+
+    def claimed(self, index: str) -> bool:
+        with self._use() as connection:
+            return WaitingList.for_swap(self._schema, index).fewest(connection, FROZEN_SECONDS) is not None
+
     def asking(self, pipeline: str) -> int | None:
         with self._use() as connection:
             return WaitingList.of(self._schema, pipeline).fewest(connection, FROZEN_SECONDS)
-
-    def indices(self) -> Sequence[IndexRecord]:
-        """Return all records, the oldest first."""
-        indices = self._tables.indices
-        with self._use() as connection:
-            rows = connection.execute(select(indices).order_by(indices.c.created_at, indices.c.name))
-            return [from_row(row) for row in rows]
 
     def dead_letters(
         self,
@@ -206,11 +206,6 @@ class PostgresStateStore:
                 *self._settlements.counts(connection, index),
                 self._lock_on(index, "lease").holder(connection),
             )
-
-    def _followed(self, connection: Connection, pipeline: str) -> IndexRecord | None:
-        indices = self._tables.indices
-        found = connection.execute(select(indices).where(indices.c.pipeline == pipeline, indices.c.followed)).first()
-        return None if found is None else from_row(found)
 
     def _hold(self, index: str, what: str) -> HeldSession:
         """Take hold of something of an index, on a session of its own."""

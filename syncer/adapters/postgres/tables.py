@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -49,9 +50,15 @@ class Tables:
             Column("verify_needed", Text),
             Column("verified_at", _TIME),
             Column("reconcile", _TIME),
+            Column("definition", JSONB, nullable=False),
+            Column("filling", Boolean, nullable=False),
+            Column("kept_since", _TIME),
             Column("created_at", _TIME, nullable=False),
         )
-        Index("indices_followed", self.indices.c.pipeline, unique=True, postgresql_where=self.indices.c.followed)
+        of = self.indices.c
+        building = ~of.followed & (of.phase != "kept")
+        Index("indices_followed", of.pipeline, unique=True, postgresql_where=of.followed)
+        Index("indices_building", of.pipeline, unique=True, postgresql_where=building)
         self.checkpoints = Table(
             "checkpoints",
             self.metadata,
@@ -104,6 +111,22 @@ class Tables:
             Column("vector", LargeBinary, nullable=False),
             Column("used_at", _TIME, nullable=False),
         )
+        self.runs = Table(
+            "runs",
+            self.metadata,
+            Column("id", BigInteger, Identity(always=True), primary_key=True),
+            Column("pipeline", Text, nullable=False),
+            Column("job", Text, nullable=False),
+            Column("schedule", Text),
+            Column("due_at", _TIME),
+            Column("started_at", _TIME, nullable=False),
+            Column("finished_at", _TIME),
+            Column("outcome", Text, nullable=False),
+            Column("detail", JSONB, nullable=False),
+            Column("host", Text, nullable=False),
+            Column("pid", Integer, nullable=False),
+        )
+        Index("runs_newest", self.runs.c.pipeline, self.runs.c.job, self.runs.c.id)
 
     def _index(self) -> Column[str]:
         return Column("index", Text, ForeignKey(self.indices.c.name, ondelete="CASCADE"), primary_key=True)

@@ -1,4 +1,4 @@
-"""Which processes wait for the lease of a pipeline."""
+"""Which processes wait for a lease."""
 
 from __future__ import annotations
 
@@ -25,7 +25,17 @@ class WaitingList:
 
     @classmethod
     def of(cls, schema: str, pipeline: str) -> WaitingList:
-        digest = hashlib.sha256("\0".join(("syncer", schema, "waiting", pipeline)).encode()).digest()
+        """Return the list of those who wait for the pipeline's lease."""
+        return cls._named(schema, "waiting", pipeline)
+
+    @classmethod
+    def for_swap(cls, schema: str, index: str) -> WaitingList:
+        """Return the list of those who want the lease of this index for a swap."""
+        return cls._named(schema, "swap", index)
+
+    @classmethod
+    def _named(cls, *names: str) -> WaitingList:
+        digest = hashlib.sha256("\0".join(("syncer", *names)).encode()).digest()
         return cls(int.from_bytes(digest[:4], signed=True))
 
     def enter(self, connection: Connection, leases: int | None) -> None:

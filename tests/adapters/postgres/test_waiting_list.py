@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from syncer.adapters.postgres.session import STATE_SETTINGS, Session
 from syncer.adapters.postgres.waiting_list import WaitingList
 from syncer.core.error import StateUnavailable
@@ -11,9 +13,9 @@ from syncer.core.error import StateUnavailable
 FRESH_SECONDS = 0.5
 
 
-def test_who_is_frozen_does_not_count(postgres_url: str) -> None:
+@pytest.mark.parametrize("waiting", [WaitingList.of("syncer", "items"), WaitingList.for_swap("syncer", "items-1")])
+def test_who_is_frozen_does_not_count(postgres_url: str, waiting: WaitingList) -> None:
     """It repeats every two seconds that it waits, as long as it lives."""
-    waiting = WaitingList.of("syncer", "items")
     sessions = [
         Session(postgres_url, setting="state.url", settings=STATE_SETTINGS, unavailable=StateUnavailable)
         for _ in range(2)
