@@ -35,8 +35,8 @@ def upgrade(schema: str) -> None:
         "indices",
         "phase",
         schema=schema,
-        comment="new: named; loading: created, rows are delivered; loaded: polled; ready: equal to the table; publishing: "
-        "the alias is being pointed to it; live; kept: was live, can be rolled back to",
+        comment="new: named; loading: created, rows are delivered; loaded: polled; ready: equal to the table; "
+        "publishing: the alias is being pointed to it; live; kept: was live, can be rolled back to",
     )
     op.create_index(
         "indices_building",

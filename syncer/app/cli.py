@@ -74,6 +74,14 @@ app = typer.Typer(
 
 Print = Annotated[bool, typer.Option("--print", help="Print the SQL, and run nothing: SELECT is enough.")]
 
+TakeOver = Annotated[
+    bool,
+    typer.Option(
+        "--take-over",
+        help="Where the alias belongs to other indices, take it from them; an index of its name is deleted.",
+    ),
+]
+
 app.add_typer(dead_letters_cli.app, name="dead-letters")
 
 
@@ -137,12 +145,50 @@ def backfill(
 
 
 @app.command()
-def rebuild(context: typer.Context, pipeline: Pipeline, json: Json = False) -> None:
-    """Load a new index, then point the alias to it. Stop the daemon first."""
+def rebuild(
+    context: typer.Context,
+    pipeline: Pipeline,
+    swap: Annotated[bool, typer.Option(" /--no-swap", help="Only build it: it waits for `syncer promote`.")] = True,
+    restart: Annotated[bool, typer.Option("--restart", help="Do not go on with an unfinished index.")] = False,
+    take_over: TakeOver = False,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Connections to the source.")] = 1,
+    json: Json = False,
+) -> None:
+    """Build an index as configured, compare it with the table, and let searches find it; safe while the daemon runs.
+
+    The index before is kept: `syncer rollback`. Killed, the same command goes on where it was.
+    """
     from syncer.app.commands.rebuild import rebuild as command
 
     context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline, swaps=swap, restart=restart, take_over=take_over, workers=workers))
+
+
+@app.command()
+def promote(context: typer.Context, pipeline: Pipeline, take_over: TakeOver = False, json: Json = False) -> None:
+    """Let searches find the index that `syncer rebuild --no-swap` has built; without one, the live index again."""
+    from syncer.app.commands.rebuild import promote as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline, take_over=take_over))
+
+
+@app.command()
+def rollback(context: typer.Context, pipeline: Pipeline, json: Json = False) -> None:
+    """Let searches find the index again that was kept last, once it holds all that is committed."""
+    from syncer.app.commands.rebuild import rollback as command
+
+    context.obj.json = json
     raise typer.Exit(command(context.obj, pipeline))
+
+
+@app.command()
+def indices(context: typer.Context, pipelines: Pipelines = None, json: Json = False) -> None:
+    """List the physical indices: what they take, and what they are to their pipelines."""
+    from syncer.app.commands.indices import indices as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipelines or []))
 
 
 @app.command()
@@ -242,6 +288,30 @@ def verify(
 
     context.obj.json = json
     raise typer.Exit(command(context.obj, pipeline, deep=deep, repair=repair, force=force))
+
+
+@app.command()
+def schedule(context: typer.Context, pipelines: Pipelines = None, json: Json = False) -> None:
+    """Show what the daemon does now and then: when next, and how it ended the last time."""
+    from syncer.app.commands.schedule import schedule as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipelines or []))
+
+
+@app.command()
+def history(
+    context: typer.Context,
+    pipelines: Pipelines = None,
+    job: Annotated[str | None, typer.Option("--job", help="Only runs of this one: backfill, verify, …")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many runs.")] = 20,
+    json: Json = False,
+) -> None:
+    """Show what was run for the pipelines, by schedule or by hand, the newest first."""
+    from syncer.app.commands.history import history as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipelines or [], job=job, limit=limit))
 
 
 @app.command()

@@ -19,8 +19,12 @@ from syncer.engine.verify import Verified
 class LogEvents:
     """Logs what happens to one pipeline; implements `engine.events.Events`."""
 
-    def __init__(self, pipeline: str, progress: LoadProgress) -> None:
-        self._log = structlog.get_logger(pipeline=pipeline)
+    def __init__(
+        self, pipeline: str, progress: LoadProgress, comparing: LoadProgress | None = None, *, index: str | None = None
+    ) -> None:
+        """comparing: of a rebuild; None: not shown. index: the one that all of it is about, beside the live one."""
+        self._log = structlog.get_logger(pipeline=pipeline, **({"beside": index} if index else {}))
+        self._comparing = comparing
         self._pipeline = pipeline
         self._progress = progress
         self._holder: str | None = None
@@ -40,10 +44,13 @@ class LogEvents:
 
     def building(self, record: IndexRecord) -> None:
         self._progress.done()
+        if self._comparing is not None:
+            self._comparing.done()
         self._log.info("building", index=record.name, phase=record.phase.value)
 
     def comparing(self, settled: int, total: int) -> None:
-        self._progress(settled, total)
+        if self._comparing is not None:
+            self._comparing(settled, total)
 
     def discarded(self, record: IndexRecord, why: str) -> None:
         self._log.info("index deleted", index=record.name, reason=why)

@@ -1,40 +1,117 @@
-"""`syncer rebuild`: load a new index and point the alias to it."""
+"""`syncer rebuild`, `promote` and `rollback`: let searches find another index."""
 
 from __future__ import annotations
 
-import structlog
-from rich.console import Console
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
 from syncer.app.commands.summary import Summary, summary_table
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
 from syncer.app.log_events import LogEvents
 from syncer.app.progress import progress
-from syncer.engine.worker import Worker
+from syncer.app.recorded import recorded
+from syncer.core.index import Phase
+from syncer.engine import rebuild as engine
+from syncer.engine.events import Events
+from syncer.engine.pipeline import Pipeline
+from syncer.engine.rebuild import Rebuilt
+
+Act = Callable[[Pipeline, Events], Rebuilt]
 
 
-def rebuild(invocation: Invocation, name: str) -> ExitCode:
-    """Load a new index, which replaces the old one behind the alias once it is complete.
+def rebuild(
+    invocation: Invocation, name: str, *, swaps: bool, restart: bool, take_over: bool, workers: int
+) -> ExitCode:
+    """Build an index beside the one that is searched, and let it take its place; goes on with an unfinished one."""
+    return _act(
+        invocation,
+        name,
+        "rebuild",
+        lambda pipeline, events: engine.rebuild(
+            pipeline, events, swaps=swaps, restart=restart, take_over=take_over, workers=workers
+        ),
+    )
 
-    The old one stays searchable until then, but nobody follows it; it is not deleted. Interrupted, `syncer run` goes
-    on with the load.
-    """
+
+def promote(invocation: Invocation, name: str, *, take_over: bool) -> ExitCode:
+    """Let the index take its place that waits; or point the alias to the live one again."""
+    return _act(
+        invocation, name, "promote", lambda pipeline, events: engine.promote(pipeline, events, take_over=take_over)
+    )
+
+
+def rollback(invocation: Invocation, name: str) -> ExitCode:
+    """Let the index take its place again that was kept last."""
+    return _act(invocation, name, "rollback", engine.rollback)
+
+
+def _act(invocation: Invocation, name: str, job: str, act: Act) -> ExitCode:
     with invocation.application() as (application, clock):
         (name,) = application.names([name])
         started = clock.monotonic()
         pipeline = application.pipeline(name)
-        old = application.store.index(name)
-        if old is not None:
-            # The lease: so that no daemon follows the index that is given up.
-            lease = application.store.acquire(old.name)
-            application.store.forget(old.name)
-            lease.release()
-        with progress([name], clock, Console(stderr=True)) as shown:
-            report = Worker(pipeline, LogEvents(name, shown[name])).run_once()
-        if old is not None:
-            structlog.get_logger(pipeline=name).info(
-                "the old index is kept: delete it when it is not needed", index=old.name
-            )
-        summary = Summary(name, report, clock.monotonic() - started, bool(report.rejected or clock.stopping()))
-    invocation.show(summary.document(), lambda: summary_table([summary]))
-    return summary.exit_code
+        # A bar would break what a script reads.
+        console = Console(stderr=True, force_terminal=False if invocation.json else None)
+        with (
+            recorded(application, clock, name, job) as run,
+            progress([name], clock, console) as loading,
+            progress([name], clock, console, event="comparing") as comparing,
+        ):
+            rebuilt = act(pipeline, LogEvents(name, loading[name], comparing[name]))
+            outcome = _Outcome(name, rebuilt, clock.monotonic() - started)
+            run.ended(outcome.exit_code, outcome.document())
+    invocation.show(outcome.document(), outcome.text)
+    return outcome.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    pipeline: str
+    rebuilt: Rebuilt
+    seconds: float
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return self._summary.exit_code
+
+    @property
+    def _summary(self) -> Summary:
+        report = self.rebuilt.report
+        return Summary(self.pipeline, report, self.seconds, bool(report.rejected) or not self.rebuilt.complete)
+
+    def document(self) -> Mapping[str, Any]:
+        """Return the index and what has become of it; `compared` is null where it was not compared."""
+        rebuilt = self.rebuilt
+        verified = rebuilt.verified
+        return {
+            **self._summary.document(),
+            "index": rebuilt.index,
+            "phase": rebuilt.phase.value,
+            "replaced": rebuilt.old if rebuilt.phase is Phase.LIVE else None,
+            "complete": rebuilt.complete,
+            "compared": verified
+            and {
+                "source_rows": verified.source_rows,
+                "indexed": verified.indexed,
+                "repaired": verified.repaired,
+                "rejected": verified.rejected,
+            },
+        }
+
+    def text(self) -> RenderableType:
+        return Group(summary_table([self._summary]), Text(self._sentence()))
+
+    def _sentence(self) -> str:
+        rebuilt = self.rebuilt
+        if not rebuilt.complete:
+            return f"index {rebuilt.index} is not complete: the same command goes on with it"
+        if rebuilt.phase is Phase.READY:
+            return f"index {rebuilt.index} waits: syncer promote {self.pipeline}"
+        if rebuilt.old is None:
+            return f"searches find index {rebuilt.index}"
+        return f"searches find index {rebuilt.index}; {rebuilt.old} is kept: syncer rollback {self.pipeline}"

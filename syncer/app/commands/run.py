@@ -5,21 +5,24 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Thread
 
 import structlog
 from rich.console import Console
 
+from syncer.adapters.clock import SystemClock
 from syncer.app.commands.summary import Summary, summary_table
 from syncer.app.exit_code import ExitCode, worst
 from syncer.app.invocation import Invocation
+from syncer.app.job import schedule
 from syncer.app.log_events import LogEvents, one_line
-from syncer.app.progress import progress
+from syncer.app.progress import LoadLines, progress
 from syncer.app.wiring import Application
-from syncer.core.error import SyncerError, TransientError
+from syncer.core.error import FingerprintMismatch, SyncerError, TransientError
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
 from syncer.engine.events import Events
+from syncer.engine.followers import Followers
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.share import Share
 from syncer.engine.worker import Worker
@@ -36,12 +39,20 @@ def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
         share = Share()
 
         def follow(build: Build, events: Events) -> tuple[Report, bool]:
-            if pipeline := _built(build, clock, events):
-                Worker(pipeline, events, share=share).run()
+            pipeline = _built(build, clock, events)
+            while pipeline is not None:
+                _follow_beside(pipeline)
+                try:
+                    Worker(pipeline, events, share=share).run()
+                    break
+                except FingerprintMismatch as mismatch:
+                    # A rebuild by a process of a newer configuration: the file may hold it by now.
+                    pipeline = _reread(invocation, clock, pipeline, mismatch)
             return Report(), False
 
         names = application.names(requested)
-        summaries = _each(application, names, clock, follow, invocation.debug)
+        with schedule(application, names, clock):
+            summaries = _each(application, names, clock, follow, invocation.debug)
     return worst(summary.exit_code for summary in summaries)
 
 
@@ -71,15 +82,12 @@ def _each(application: Application, names: Sequence[str], clock: Clock, work: Wo
 
     Of a single pipeline the error is raised, of several it is logged.
     """
-    # They share clients and a model, which are made when first asked for.
-    building = Lock()
 
     def one(name: str) -> Summary:
         started = clock.monotonic()
 
         def build() -> Pipeline:
-            with building:
-                return application.pipeline(name)
+            return application.pipeline(name)
 
         try:
             report, remainder = work(build, LogEvents(name, shown[name]))
@@ -111,6 +119,26 @@ def _built(build: Build, clock: Clock, events: Events) -> Pipeline | None:
             events.backing_off(error, attempt, seconds)
             clock.wait(seconds)
     return None
+
+
+def _follow_beside(pipeline: Pipeline) -> None:
+    """Follow the indices that may take the live one's place, on threads that end with the process."""
+    followers = Followers(
+        pipeline, lambda index: LogEvents(pipeline.name, LoadLines(pipeline.name, pipeline.clock), index=index)
+    )
+    Thread(target=followers.run, name=f"beside {pipeline.name}", daemon=True).start()
+
+
+def _reread(invocation: Invocation, clock: SystemClock, pipeline: Pipeline, mismatch: FingerprintMismatch) -> Pipeline:
+    """Return the pipeline as the configuration file has it now. Raises the mismatch where that is no other one."""
+    try:
+        fresh = Application(invocation.settings(), clock).pipeline(pipeline.name)
+    except SyncerError:
+        raise mismatch from None
+    if fresh.fingerprint == pipeline.fingerprint:
+        raise mismatch
+    structlog.get_logger(pipeline=pipeline.name).info("the configuration was read again")
+    return fresh
 
 
 def _log_end(name: str, error: Exception, debug: bool) -> None:
