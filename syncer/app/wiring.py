@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from threading import Lock
 
 from syncer.adapters.elastic.client import Client, ElasticConnection, connect, server
 from syncer.adapters.elastic.digests import ElasticDigests
 from syncer.adapters.elastic.indices import ElasticIndices
-from syncer.adapters.elastic.mapping import IndexSettings, index_settings, mapping
+from syncer.adapters.elastic.lifecycle import AgedPhase, ElasticLifecycle, LifecyclePhases
 from syncer.adapters.elastic.search import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
 from syncer.adapters.embedding.sentence import SentenceEmbedder
@@ -20,44 +19,29 @@ from syncer.adapters.postgres.catalog import read_table
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.feed import PostgresChangeFeed
+from syncer.adapters.postgres.history import PostgresHistory
 from syncer.adapters.postgres.keys import PostgresKeyFeed
 from syncer.adapters.postgres.migrate import require_current
-from syncer.adapters.postgres.session import OUTPUT_SETTINGS, SOURCE_SETTINGS, STATE_SETTINGS, Session
+from syncer.adapters.postgres.session import SOURCE_SETTINGS, STATE_SETTINGS, Session
 from syncer.adapters.postgres.source import PostgresSource, refuse_standby
 from syncer.adapters.postgres.state import PostgresStateStore
 from syncer.adapters.postgres.tombstones import PostgresTombstones
 from syncer.adapters.postgres.vector_cache import PostgresVectorCache
+from syncer.app.blueprint import Blueprint, draw_up
+from syncer.app.lifecycle_settings import LifecycleSettings
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.settings import Settings
 from syncer.core.error import ConfigurationError, SourceUnavailable, StateUnavailable
 from syncer.core.field import Declared, Field, VectorField, resolve_fields
-from syncer.core.fingerprint import fingerprint
 from syncer.core.index import write_alias
 from syncer.core.table import Table
 from syncer.engine.embed import Embedding
-from syncer.engine.pipeline import Limits, Pipeline, Reader, Sides
+from syncer.engine.pipeline import Limits, OnChange, Pipeline, Reader, Retention, Sides
 from syncer.engine.poll import PollLimits
 from syncer.ports import Clock
 
 #: Batches under way at once, over all pipelines.
 _WRITERS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Blueprint:
-    """What a pipeline's settings mean on the database that is there: no index is touched to know it."""
-
-    name: str
-    settings: PipelineSettings
-    table: Table
-    fields: Sequence[Field]
-    vectors: Sequence[VectorField]
-    #: The hydration statement, to be read.
-    statement: str
-    mapping: Mapping[str, Any]
-    index: IndexSettings
-    #: By part.
-    fingerprint: Mapping[str, str]
 
 
 class Application:
@@ -67,8 +51,16 @@ class Application:
         self.settings = settings
         self._clock = clock
         self._executor = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
+        self._building = Lock()
         #: Whether there is a pipeline, so that there may be something to settle.
         self.begun = False
+
+    def renewed(self, settings: Settings) -> Application:
+        """Return an application of other settings, for as long as the process lasts; a model is not loaded twice."""
+        fresh = Application(settings, self._clock)
+        if settings.embedding == self.settings.embedding and "embedder" in self.__dict__:
+            fresh.embedder = self.embedder
+        return fresh
 
     def names(self, requested: Sequence[str]) -> list[str]:
         """Return the names of the pipelines that were asked for; of all where none were."""
@@ -84,6 +76,18 @@ class Application:
         url, schema = self.settings.state_url.get_secret_value(), self.settings.state.schema_
         require_current(url, schema, setting=self._state_setting)
         return PostgresStateStore(url, schema, setting=self._state_setting)
+
+    @cached_property
+    def history(self) -> PostgresHistory:
+        """The runs of jobs and commands."""
+        url = self.settings.state_url.get_secret_value()
+        return PostgresHistory(url, self.settings.state.schema_, setting=self._state_setting)
+
+    @cached_property
+    def vector_cache(self) -> PostgresVectorCache:
+        """The vectors of all pipelines."""
+        url = self.settings.state_url.get_secret_value()
+        return PostgresVectorCache(url, self.settings.state.schema_, setting=self._state_setting)
 
     @cached_property
     def elasticsearch(self) -> Client:
@@ -135,34 +139,17 @@ class Application:
         session = self.source_session()
         try:
             table = pipeline_table(session, name, settings)
-            fields = resolve_fields(table, _declared(settings), setting=f"pipelines.{name}.fields")
+            fields = resolve_fields(table, declared_fields(settings), setting=f"pipelines.{name}.fields")
             vectors = self._vectors(name, settings, fields)
-            statement = PostgresDocuments(session, table, fields, vectors).statement
         finally:
             session.close()
-        index = IndexSettings(
-            settings.index.shards, settings.index.replicas, settings.index.refresh_interval, settings.index.settings
-        )
-        body = mapping(fields, vectors)
-        # Replicas and the refresh interval can change in place; all other settings were given at creation.
-        lasting = {
-            key: value
-            for key, value in index_settings(index).items()
-            if key not in {"number_of_replicas", "refresh_interval"}
-        }
-        parts: dict[str, Any] = {
-            "alias": self.settings.alias(name),
-            "mapping": body,
-            "settings": lasting,
-            "hydration": [statement, dict(OUTPUT_SETTINGS)],
-        }
-        if settings.embedding:
-            parts["embedding"] = [self.embedder.fingerprint, settings.embedding.text]
-        return Blueprint(name, settings, table, fields, vectors, statement, body, index, fingerprint(parts))
+        model = self.embedder.description if settings.embedding else None
+        return draw_up(name, settings, self.settings.alias(name), table, fields, vectors, model)
 
     def pipeline(self, name: str) -> Pipeline:
-        """Return a pipeline, ready to run."""
-        return self.build(self.blueprint(name))
+        """Return a pipeline, ready to run. Safe for several threads: they share clients and a model."""
+        with self._building:
+            return self.build(self.blueprint(name))
 
     def build(self, plan: Blueprint) -> Pipeline:
         """Return the pipeline of a blueprint."""
@@ -178,11 +165,20 @@ class Application:
             sink=lambda index: ElasticSink(client, write_alias(index), wait_seconds=min(10.0, timeout / 3)),
             sides=lambda index: self._sides(plan, index),
             indices=ElasticIndices(client, plan.mapping, plan.index),
+            lifecycle=self.lifecycle(plan.settings),
             store=store,
             clock=self._clock,
             executor=self._executor,
             limits=_limits(plan.settings),
+            definition=plan.definition,
+            grows_from=plan.grows_from,
+            on_change=OnChange(plan.settings.on_change),
+            retention=Retention(plan.settings.retention.indices, timedelta(seconds=plan.settings.retention.age)),
         )
+
+    def lifecycle(self, settings: PipelineSettings) -> ElasticLifecycle:
+        """Return what lets a pipeline's indices age."""
+        return ElasticLifecycle(self.elasticsearch, _phases(settings.lifecycle))
 
     def searcher(self, name: str) -> ElasticSearcher:
         """Return what searches the pipeline's index."""
@@ -194,7 +190,7 @@ class Application:
         """Disconnect from everything; told to stop, do not wait for what still hangs in a call."""
         stopping = self._clock.stopping()
         self._executor.shutdown(wait=not stopping, cancel_futures=stopping)
-        for name in ("store", "elasticsearch", "_cache"):
+        for name in ("store", "elasticsearch", "history", "vector_cache"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 
@@ -203,13 +199,8 @@ class Application:
         return "state.url" if self.settings.state.url else "source.url"
 
     @cached_property
-    def _cache(self) -> PostgresVectorCache:
-        url = self.settings.state_url.get_secret_value()
-        return PostgresVectorCache(url, self.settings.state.schema_, setting=self._state_setting)
-
-    @cached_property
     def _embedding(self) -> Embedding:
-        return Embedding(self.embedder, self._cache)
+        return Embedding(self.embedder, self.vector_cache)
 
     def _vectors(self, name: str, settings: PipelineSettings, fields: Sequence[Field]) -> Sequence[VectorField]:
         if settings.embedding is None:
@@ -263,7 +254,8 @@ def pipeline_table(session: Session, name: str, settings: PipelineSettings) -> T
     )
 
 
-def _declared(settings: PipelineSettings) -> Mapping[str, Declared] | None:
+def declared_fields(settings: PipelineSettings) -> Mapping[str, Declared] | None:
+    """Return the fields as the settings declare them; None: every column."""
     if settings.fields is None:
         return None
     return {
@@ -296,3 +288,13 @@ def _limits(settings: PipelineSettings) -> Limits:
         rejections=settings.limits.rejections,
         delete_ratio=settings.limits.delete_ratio,
     )
+
+
+def _phases(settings: LifecycleSettings | None) -> LifecyclePhases | None:
+    if settings is None:
+        return None
+    warm, cold = (
+        AgedPhase(phase.min_age, phase.priority, phase.nodes) if phase else None
+        for phase in (settings.warm, settings.cold)
+    )
+    return LifecyclePhases(settings.hot.priority, warm, cold, settings.delete.min_age)

@@ -15,6 +15,6 @@ What keeps it from losing a row is in three small files:
 
 The rest: `key` and `position` (where in a feed), `change` (what travels), `settlement` (checkpoint and dead letters,
 one value committed at once), `comparison` (of an index with its table), `pace` (how much is sent at once), `field`
-(what a document field is), `fingerprint` (what an index was built from), `retry`, `report`, `fusion` (reciprocal rank
-fusion) and `error` (every error there is).
+(what a document field is), `definition` and `fingerprint` (what an index was built from), `retry`, `report`, `fusion`
+(reciprocal rank fusion) and `error` (every error there is).
 """

@@ -16,7 +16,8 @@
     │   ├── FingerprintMismatch
     │   ├── Paused
     │   ├── TooManyRejections
-    │   └── TooManyDeletions
+    │   ├── TooManyDeletions
+    │   └── LifecycleRefused
     └── LeaseError                stop writing at once
         ├── LeaseHeld
         └── LeaseLost
@@ -105,6 +106,10 @@ class TooManyRejections(FatalError):
 
 class TooManyDeletions(FatalError):
     """A repair would delete more of an index than `limits.delete_ratio` allows."""
+
+
+class LifecycleRefused(FatalError):
+    """Elasticsearch will not do with an ageing index what is asked for; following the index need not stop for that."""
 
 
 class LeaseError(SyncerError):

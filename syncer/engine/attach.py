@@ -107,7 +107,9 @@ def prove_fingerprint(pipeline: Pipeline, record: IndexRecord) -> None:
     changed = changes(record, pipeline.fingerprint, pipeline.definition)
     same = kept_of_this(pipeline)
     hint = f"build a new index: syncer rebuild {pipeline.name}; or take the change back"
-    if same is not None and record.role is Role.LIVE:
+    if record.role is Role.LIVE and not must_rebuild(pipeline, record):
+        hint = f"let it grow in place: syncer run {pipeline.name}"
+    elif same is not None and record.role is Role.LIVE:
         hint = f"index {same.name} was built from this configuration: syncer rollback {pipeline.name}"
     raise FingerprintMismatch(
         f"the configuration of pipeline {pipeline.name!r} no longer matches index {record.name}: {'; '.join(changed)}",

@@ -11,7 +11,8 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
-from syncer.core.error import ConfigurationError, FatalError, LeaseHeld
+from syncer.core.definition import changes
+from syncer.core.error import ConfigurationError, FatalError, FingerprintMismatch, LeaseHeld
 from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase, Role
 from syncer.core.report import Report
@@ -64,7 +65,7 @@ def rebuild(
         _finish_swap(pipeline, live, events, take_over=take_over)
         if not differences(live.fingerprint, pipeline.fingerprint):
             return Rebuilt(live.name, Phase.LIVE)
-    if live is None and not swaps:
+    if not swaps and (live is None or live.phase is not Phase.LIVE):
         raise ConfigurationError(
             f"pipeline {pipeline.name!r} has no index yet that a new one could wait beside",
             hint=f"load it: syncer run {pipeline.name}",
@@ -109,9 +110,13 @@ def rollback(pipeline: Pipeline, events: Events, *, take_over: bool = False) -> 
     pipeline.prove_not_paused()
     kept = kept_of_this(pipeline)
     if kept is None:
-        others = [record for record in pipeline.store.indices(pipeline.name) if record.role is Role.KEPT]
-        for other in reversed(others):
-            prove_fingerprint(pipeline, other)
+        other = _of_role(pipeline, Role.KEPT)
+        if other is not None:
+            raise FingerprintMismatch(
+                f"index {other.name} was built from another configuration of pipeline {pipeline.name!r}: "
+                f"{'; '.join(changes(other, pipeline.fingerprint, pipeline.definition))}",
+                hint="put that configuration back, then roll back",
+            )
         raise ConfigurationError(
             f"no index of pipeline {pipeline.name!r} is kept that could be rolled back to",
             hint=f"see what there is: syncer indices {pipeline.name}",

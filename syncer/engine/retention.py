@@ -45,6 +45,7 @@ def _superfluous(pipeline: Pipeline) -> Sequence[tuple[IndexRecord, str]]:
     kept = [record for record in pipeline.store.indices(pipeline.name) if record.role is Role.KEPT]
     kept.sort(key=lambda record: record.kept_since or _FIRST, reverse=True)
     there = pipeline.indices.statistics([record.name for record in kept]) if kept else {}
+    searched = {index for alias in {each.alias for each in kept} for index in pipeline.indices.targets(alias).indices}
     retention, now = pipeline.retention, pipeline.clock.now()
     found = []
     place = 0
@@ -53,6 +54,8 @@ def _superfluous(pipeline: Pipeline) -> Sequence[tuple[IndexRecord, str]]:
             found.append((record, "it was gone already"))
             continue
         place += 1
+        if record.name in searched:
+            continue  # a swap was interrupted, or somebody has pointed the alias back to it
         if place > retention.indices:
             found.append((record, f"{retention.indices} newer ones are kept"))
         elif now - (record.kept_since or _FIRST) > retention.age:

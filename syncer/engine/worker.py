@@ -8,10 +8,10 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from syncer.core.error import LeaseHeld, LeaseLost, Paused, SinkUnavailable, TransientError
-from syncer.core.index import IndexRecord
+from syncer.core.index import IndexRecord, Phase
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
-from syncer.engine.attach import attach, is_beside, kept_of_this, must_rebuild, register
+from syncer.engine.attach import attach, is_beside, kept_of_this, must_rebuild, prove_fingerprint, register
 from syncer.engine.events import Events
 from syncer.engine.fill import fill_added
 from syncer.engine.following import Following
@@ -107,6 +107,9 @@ class Worker:
                 yield Polled(rebuilt.report, more=True)
                 return
             record, loaded = register(pipeline), rebuilt.report
+        elif record.phase is not Phase.PUBLISHING and must_rebuild(pipeline, record):
+            # Before the lease is asked for: others would hand it over to a process that cannot follow.
+            prove_fingerprint(pipeline, record)
         prove_not_claimed(pipeline, record.name)
         with ExitStack() as held:
             lease = held.enter_context(self._lease(record, asks=asks))

@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.installation import Installation, Running, eventually
 
 FIELDS = {"id": "long", "title": "text", "amount": "double", "deleted_at": "date", "updated_at": "date"}
-QUICK = {"poll": {"interval": "100ms"}, "index": {"replicas": 0}}
+QUICK: dict[str, Any] = {"poll": {"interval": "100ms"}, "index": {"replicas": 0}}
 
 
 def configure(installation: Installation, **changed: Any) -> None:
@@ -19,7 +19,8 @@ def configure(installation: Installation, **changed: Any) -> None:
 
 def rows(installation: Installation, first: int, count: int) -> None:
     installation.sql(
-        "INSERT INTO public.item (id, title, amount) SELECT i, 'title ' || i, i / 2.0 FROM generate_series(%s::int, %s::int) i",
+        "INSERT INTO public.item (id, title, amount) "
+        "SELECT i, 'title ' || i, i / 2.0 FROM generate_series(%s::int, %s::int) i",
         first,
         first + count - 1,
     )

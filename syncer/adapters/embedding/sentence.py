@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,20 @@ class SentenceEmbedder:
 
     @cached_property
     def fingerprint(self) -> str:
-        return f"sentence-transformers/{self._backend}/{self._revision()}/{self.dims}"
+        # Not the model's name: a folder that is moved holds the same model.
+        of = self.description
+        return f"sentence-transformers/{of['backend']}/{of['revision']}/{of['quantisation']}/{self.dims}"
+
+    @cached_property
+    def description(self) -> Mapping[str, str]:
+        """What tells its vectors from those of another: model, revision, backend and quantisation."""
+        return {
+            "model": "a folder" if Path(self._name).is_dir() else self._name,
+            "revision": self._revision(),
+            "backend": self._backend,
+            # Of the weights; vectors are always float32.
+            "quantisation": str(next(self._model.parameters()).dtype).removeprefix("torch."),
+        }
 
     @property
     def dims(self) -> int:
@@ -71,18 +84,24 @@ class SentenceEmbedder:
             ) from error
 
     def _revision(self) -> str:
-        """Return what tells this model's weights from others: the hub's commit, or a digest of the files."""
+        """Return what tells this model's weights from others.
+
+        Of a folder a digest of its files; of a model on the hub a digest of the weights. Not the hub's commit: whether
+        it can be known depends on the version of transformers, and on where the hub's files are cached.
+        """
         folder = Path(self._name)
-        if not folder.is_dir():
-            transformer: Any = self._model[0].auto_model
-            commit = getattr(transformer.config, "_commit_hash", None)
-            return f"{self._name}@{commit}"
         digest = hashlib.sha256()
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in {".json", ".safetensors", ".bin", ".txt"}:
-                digest.update(f"{path.relative_to(folder)}:{os.path.getsize(path)}".encode())
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        if folder.is_dir():
+            for path in sorted(folder.rglob("*")):
+                if path.suffix in {".json", ".safetensors", ".bin", ".txt"}:
+                    digest.update(f"{path.relative_to(folder)}:{os.path.getsize(path)}".encode())
+                    with path.open("rb") as file:
+                        digest.update(hashlib.file_digest(file, "sha256").digest())
+        else:
+            # Versions of the library order them differently. float32 holds every value of the shorter types.
+            weights = (weight.detach().float().cpu().numpy().tobytes() for weight in self._model.parameters())
+            for one in sorted(hashlib.sha256(weight).digest() for weight in weights):
+                digest.update(one)
         return digest.hexdigest()[:16]
 
 

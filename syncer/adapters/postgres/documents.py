@@ -28,6 +28,7 @@ from syncer.adapters.postgres.sql import (
     short_columns,
     text_of,
 )
+from syncer.adapters.postgres.value import document_value
 from syncer.core.change import Draft, Hydration
 from syncer.core.error import ConfigurationError
 from syncer.core.field import Field, VectorField
@@ -45,11 +46,6 @@ class PostgresDocuments:
         self._table = table
         self._vectors = vectors
         self._select = _statement(table, fields, vectors)
-
-    @property
-    def statement(self) -> str:
-        """The statement as people read it: what a document is made of, for the fingerprint too."""
-        return readable(self._select)
 
     def hydrate(self, keys: Sequence[Key]) -> Hydration:
         """Return what the keys are now; a row that Postgres cannot read, or write as JSON, is unreadable.
@@ -93,6 +89,20 @@ class PostgresDocuments:
                 elif routing is not None:
                     routings[key] = routing
         return Hydration(drafts, unreadable, routings)
+
+
+def hydration_statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> str:
+    """Return the statement as people read it. Raises ConfigurationError where a template names no field."""
+    return readable(_statement(table, fields, vectors))
+
+
+def field_values(table: Table, fields: Sequence[Field]) -> Mapping[str, str]:
+    """Return what each field's value is made of, as people read it."""
+    columns = short_columns(table)
+    return {
+        field.name: readable(document_value(field, table.columns[field.column], columns[field.column]))
+        for field in fields
+    }
 
 
 def _statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> Select[*tuple[Any, ...]]:

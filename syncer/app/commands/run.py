@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
 import structlog
 from rich.console import Console
 
-from syncer.adapters.clock import SystemClock
 from syncer.app.commands.summary import Summary, summary_table
 from syncer.app.exit_code import ExitCode, worst
 from syncer.app.invocation import Invocation
@@ -40,14 +39,17 @@ def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
 
         def follow(build: Build, events: Events) -> tuple[Report, bool]:
             pipeline = _built(build, clock, events)
+            known: list[Mapping[str, str]] = []
             while pipeline is not None:
-                _follow_beside(pipeline)
+                if pipeline.fingerprint not in known:
+                    known.append(pipeline.fingerprint)
+                    _follow_beside(pipeline)
                 try:
                     Worker(pipeline, events, share=share).run()
                     break
                 except FingerprintMismatch as mismatch:
                     # A rebuild by a process of a newer configuration: the file may hold it by now.
-                    pipeline = _reread(invocation, clock, pipeline, mismatch)
+                    pipeline = _reread(application, invocation, pipeline, mismatch)
             return Report(), False
 
         names = application.names(requested)
@@ -129,10 +131,12 @@ def _follow_beside(pipeline: Pipeline) -> None:
     Thread(target=followers.run, name=f"beside {pipeline.name}", daemon=True).start()
 
 
-def _reread(invocation: Invocation, clock: SystemClock, pipeline: Pipeline, mismatch: FingerprintMismatch) -> Pipeline:
+def _reread(
+    application: Application, invocation: Invocation, pipeline: Pipeline, mismatch: FingerprintMismatch
+) -> Pipeline:
     """Return the pipeline as the configuration file has it now. Raises the mismatch where that is no other one."""
     try:
-        fresh = Application(invocation.settings(), clock).pipeline(pipeline.name)
+        fresh = application.renewed(invocation.settings()).pipeline(pipeline.name)
     except SyncerError:
         raise mismatch from None
     if fresh.fingerprint == pipeline.fingerprint:

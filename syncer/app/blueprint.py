@@ -1,0 +1,99 @@
+"""What a pipeline's settings come to on the database that is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from syncer.adapters.elastic.mapping import IndexSettings, index_settings, kept_settings, mapping
+from syncer.adapters.postgres.documents import field_values, hydration_statement
+from syncer.adapters.postgres.session import OUTPUT_SETTINGS
+from syncer.app.pipeline_settings import PipelineSettings
+from syncer.core.definition import only_adds
+from syncer.core.field import Field, VectorField
+from syncer.core.fingerprint import fingerprint
+from syncer.core.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """A pipeline before anything is connected: no index is touched to know it."""
+
+    name: str
+    settings: PipelineSettings
+    table: Table
+    fields: Sequence[Field]
+    vectors: Sequence[VectorField]
+    mapping: Mapping[str, Any]
+    index: IndexSettings
+    #: All that decides on what an index holds, by part, as JSON gives it back.
+    definition: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        return fingerprint(self.definition)
+
+    def grows_from(self, built: Mapping[str, Any]) -> bool:
+        """Tell whether this only adds fields, sub-fields or the first embedding to what an index was built from."""
+        if not only_adds(built, self.definition):
+            return False
+        hydration = built["hydration"]
+        fields = {field.name: field for field in self.fields}
+        # Not by comparing what the statement is made of: what is forgotten there would pass for equal.
+        of_built = hydration_statement(
+            self.table,
+            [fields[name] for name, _ in hydration["fields"] if name in fields],
+            [vector for vector in self.vectors if vector.name in hydration["vectors"]],
+        )
+        return bool(of_built == hydration["statement"])
+
+
+def draw_up(
+    name: str,
+    settings: PipelineSettings,
+    alias: str,
+    table: Table,
+    fields: Sequence[Field],
+    vectors: Sequence[VectorField],
+    model: Mapping[str, str] | None,
+) -> Blueprint:
+    """Return the blueprint of a pipeline; model: what tells the vectors of one from those of another, if there are any.
+
+    Raises ConfigurationError where a template names no field, or Elasticsearch could not have such an index.
+    """
+    index = IndexSettings(
+        settings.index.shards, settings.index.replicas, settings.index.refresh_interval, settings.index.settings
+    )
+    body = mapping(fields, vectors)
+    # What loading leaves out can change in place; all other settings are given at creation.
+    changeable = kept_settings(index).keys()
+    parts: dict[str, Any] = {
+        "alias": alias,
+        "mapping": body,
+        "settings": {key: value for key, value in index_settings(index).items() if key not in changeable},
+        "hydration": _hydration(table, fields, vectors),
+    }
+    if settings.embedding and model:
+        parts["embedding"] = {**model, "template": settings.embedding.text}
+    return Blueprint(name, settings, table, fields, vectors, body, index, json.loads(json.dumps(parts)))
+
+
+def _hydration(table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> Mapping[str, Any]:
+    """Return the statement with its session's settings, and beside them what it is made of, so that people are told."""
+    made_of = {
+        "table": str(table),
+        "key": ", ".join(table.key),
+        "soft_delete": table.soft_delete,
+        "where": table.where,
+        "routing": table.routing,
+    }
+    return {
+        **{name: value for name, value in made_of.items() if value is not None},
+        "statement": hydration_statement(table, fields, vectors),
+        "session": dict(OUTPUT_SETTINGS),
+        # In the order of the document.
+        "fields": [[name, value] for name, value in field_values(table, fields).items()],
+        "vectors": [vector.name for vector in vectors],
+    }
