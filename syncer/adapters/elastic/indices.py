@@ -1,20 +1,22 @@
-"""Physical indices and the alias that points to one of them."""
+"""Physical indices: made, extended, looked at, published and deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from elastic_transport import ApiError
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import BadRequestError, Elasticsearch
 
+from syncer.adapters.elastic.aliases import Aliases, meta_of
 from syncer.adapters.elastic.error import cause, translate_errors
 from syncer.adapters.elastic.mapping import LOADING, IndexSettings, index_settings, kept_settings
 from syncer.core.error import ConfigurationError, FatalError, IndexMissing, SinkUnavailable
-from syncer.core.index import IndexIdentity, write_alias
+from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets, write_alias
 
-#: How long publishing waits for the primary shards.
-_READY_SECONDS = 30
+#: How long a look at the shards waits for them.
+_HEALTH_SECONDS = 5
 
 
 class ElasticIndices:
@@ -22,6 +24,7 @@ class ElasticIndices:
 
     def __init__(self, client: Elasticsearch, mapping: Mapping[str, Any], settings: IndexSettings) -> None:
         self._client = client
+        self._aliases = Aliases(client)
         self._mapping = mapping
         self._settings = settings
 
@@ -38,26 +41,52 @@ class ElasticIndices:
             except BadRequestError as error:
                 kind, reason = cause(error.body)
                 if kind != "resource_already_exists_exception":
-                    raise ConfigurationError(
-                        f"Elasticsearch refuses to create index {name}: {reason}",
-                        hint="check the pipeline's fields and index settings",
-                    ) from error
+                    raise _refused(name, kind, reason) from error
                 self._accept(name, meta)
+            else:
+                self._prove_unseen(name)
 
     def _accept(self, name: str, meta: Mapping[str, object]) -> None:
         """Raise ConfigurationError unless the index that is there is the one that should be created."""
         found = self._get(name)
         if found["settings"]["index"].get("verified_before_close") == "true":
             raise ConfigurationError(f"index {name} is closed", hint=f"open it: POST /{name}/_open")
-        if _meta(found) != meta or write_alias(name) not in found["aliases"]:
+        known = meta_of(found)
+        if known != meta or write_alias(name) not in found["aliases"]:
+            another = "another index" if known else "an index that syncer did not create"
             raise ConfigurationError(
-                f"another index is called {name}", hint=f"delete it, if it is not needed: DELETE /{name}"
+                f"{another} is called {name}", hint=f"delete it, if it is not needed: DELETE /{name}"
             )
 
-    def meta(self, name: str) -> Mapping[str, Any] | None:
-        """Return `_meta.syncer` as it was given at creation. Raises IndexMissing."""
+    def _prove_unseen(self, name: str) -> None:
+        """Delete the new index, and raise ConfigurationError, where an index template lets searches find it already."""
+        others = self._get(name)["aliases"].keys() - {write_alias(name)}
+        if others:
+            self._client.indices.delete(index=name)
+            raise ConfigurationError(
+                f"an index template gives new indices called like {name} the alias {min(others)}, "
+                "so that searches would find them half loaded",
+                hint="take the alias out of the template",
+            )
+
+    def extend(self, name: str, meta: Mapping[str, object]) -> None:
+        """Add fields and sub-fields; see `ports.Indices`."""
         with translate_errors():
-            return _meta(self._get(name))
+            kept = self._get(name)["mappings"].get("_meta", {})
+            try:
+                # The whole mapping, not the additions: what is there already is compared by Elasticsearch, which
+                # refuses it where it differs, and keeps what is not named. Of `_meta` it keeps nothing.
+                self._client.indices.put_mapping(index=name, meta={**kept, "syncer": meta}, **self._mapping)
+            except BadRequestError as error:
+                raise ConfigurationError(
+                    f"Elasticsearch refuses to add the fields to index {name}: {cause(error.body)[1]}",
+                    hint=f"build a new index: syncer rebuild {meta.get('pipeline')}",
+                ) from error
+
+    def meta(self, name: str) -> Mapping[str, Any] | None:
+        """Return `_meta.syncer` as it was given last. Raises IndexMissing."""
+        with translate_errors():
+            return meta_of(self._get(name))
 
     def identity(self, name: str) -> IndexIdentity:
         """Return what the index is; see `ports.Indices`."""
@@ -91,55 +120,81 @@ class ElasticIndices:
             if copy["routing"]["primary"] and "commit" in copy
         }
 
-    def publish(self, name: str, alias: str) -> None:
-        """Restore the settings, and point the alias to this index alone; see `ports.Indices`."""
+    def restore(self, name: str) -> None:
+        """Give it the settings for searches; see `ports.Indices`."""
         with translate_errors():
-            pipeline = (_meta(self._get(name)) or {}).get("pipeline")
-            others = self._behind(alias, pipeline) - {name}
-            self._client.indices.put_settings(index=name, settings=kept_settings(self._settings))
-            self._wait_for_primaries(name)
-            self._client.indices.refresh(index=name)
-            self._client.indices.update_aliases(
-                actions=[
-                    *({"remove": {"index": other, "alias": alias}} for other in sorted(others)),
-                    {"add": {"index": name, "alias": alias}},
-                ]
-            )
+            found = self._get(name)["settings"]["index"]
+            wanted = kept_settings(self._settings)
+            # The master is asked only where there is something to do.
+            if any(found.get(setting) != str(value) for setting, value in wanted.items()):
+                self._client.indices.put_settings(index=name, settings=wanted)
+
+    def health(self, name: str) -> Health:
+        """Return where its shards are; see `ports.Indices`."""
+        with translate_errors():
+            copies = 1 + int(self._get(name)["settings"]["index"]["number_of_replicas"])
+            found = self._wait_for(name, "green")
+        return Health(
+            green=found["status"] == "green",
+            yellow=found["status"] != "red",
+            moving=found["initializing_shards"] + found["relocating_shards"],
+            unassigned=found["unassigned_shards"],
+            crowded=found["number_of_data_nodes"] < copies,
+        )
+
+    def _wait_for(self, name: str, status: str) -> Mapping[str, Any]:
+        """Return where the shards are when they are as they should be, or after some seconds."""
+        client = self._client.options(request_timeout=_HEALTH_SECONDS + 10)
+        try:
+            answer = client.cluster.health(index=name, wait_for_status=status, timeout=f"{_HEALTH_SECONDS}s").body
+        except ApiError as error:
+            # That is how Elasticsearch says that they are not yet; a proxy that gives up says it in other words.
+            if error.meta.status != 408 or not isinstance(error.body, dict) or "timed_out" not in error.body:
+                raise
+            answer = error.body
+        found: Mapping[str, Any] = answer
+        return found
+
+    def targets(self, alias: str) -> Targets:
+        """Return what the alias stands for; see `ports.Indices`."""
+        with translate_errors():
+            return self._aliases.targets(alias)
 
     def prove_alias(self, alias: str, pipeline: str) -> None:
         """Raise ConfigurationError where the alias belongs to something else than this pipeline."""
         with translate_errors():
-            self._behind(alias, pipeline)
+            self._aliases.prove(alias, pipeline)
 
-    def _behind(self, alias: str, pipeline: object) -> set[str]:
-        """Return the indices that the alias points to; raises ConfigurationError unless all are of this pipeline."""
-        try:
-            found = self._client.indices.get(index=alias, expand_wildcards="all").body
-        except NotFoundError:
-            return set()
-        if alias in found:
-            raise ConfigurationError(
-                f"{alias} is the name of an index, so that it cannot be an alias",
-                hint=f"choose another index.alias, or delete the index: DELETE /{alias}",
-            )
-        for index, body in found.items():
-            owner = (_meta(body) or {}).get("pipeline")
-            if owner != pipeline or owner is None:
-                belongs = f"of pipeline {owner!r}" if owner else "that syncer did not create"
-                raise ConfigurationError(
-                    f"alias {alias} points to index {index} {belongs}",
-                    hint="choose another index.alias, or remove that one",
-                )
-        return set(found)
+    def publish(self, name: str, alias: str, *, take_over: bool = False) -> None:
+        """Point the alias to this index alone; see `ports.Indices`."""
+        with translate_errors():
+            pipeline = (meta_of(self._get(name)) or {}).get("pipeline")
+            # A refresh passes over a primary that is away, and searches through the alias would fail.
+            if self._wait_for(name, "yellow")["status"] == "red":
+                raise SinkUnavailable(f"index {name} is not ready after {_HEALTH_SECONDS} s: a primary shard is away")
+            self._client.indices.refresh(index=name)
+            self._aliases.point(alias, name, pipeline, take_over=take_over)
 
-    def _wait_for_primaries(self, name: str) -> None:
-        waiting = self._client.options(request_timeout=_READY_SECONDS + 10)
-        try:
-            waiting.cluster.health(index=name, wait_for_status="yellow", timeout=f"{_READY_SECONDS}s")
-        except ApiError as error:
-            if error.meta.status == 408:
-                raise SinkUnavailable(f"index {name} is not ready after {_READY_SECONDS} s") from error
-            raise
+    def statistics(self, names: Sequence[str]) -> Mapping[str, IndexStatistics]:
+        """Return what they take; see `ports.Indices`. One that is closed has the health `closed`, and no documents."""
+        found: dict[str, IndexStatistics] = {}
+        # One by one: the server refuses a list in which one is missing.
+        for name in names:
+            with suppress(IndexMissing), translate_errors():
+                found[name] = self._statistics(name)
+        return found
+
+    def _statistics(self, name: str) -> IndexStatistics:
+        self._get(name)
+        answer = self._client.indices.stats(index=name, metric="store", forbid_closed_indices=False).body
+        if name not in answer["indices"]:
+            return IndexStatistics(0, 0, "red")  # not one of its shards is there
+        index = answer["indices"][name]
+        taken = index["primaries"]["store"]["size_in_bytes"]
+        if index["status"] != "open":
+            return IndexStatistics(0, taken, "closed")
+        # Statistics count the entries of nested fields as documents too.
+        return IndexStatistics(self.count(name), taken, index["health"])
 
     def delete(self, name: str) -> None:
         """Delete an index; see `ports.Indices`."""
@@ -151,14 +206,25 @@ class ElasticIndices:
         with translate_errors():
             return int(self._client.count(index=name).body["count"])
 
-    def _get(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._client.indices.get(index=name).body
-        if name not in found:
-            raise IndexMissing(f"there is no index {name}; that is an alias", hint="syncer rebuild")
-        index: dict[str, Any] = found[name]
-        return index
+    def _get(self, name: str) -> Mapping[str, Any]:
+        return _called(name, self._client.indices.get(index=name).body)
 
 
-def _meta(index: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    meta: Mapping[str, Any] | None = index["mappings"].get("_meta", {}).get("syncer")
-    return meta
+def _called(name: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    if name not in found:
+        raise IndexMissing(f"there is no index {name}; that is an alias", hint="syncer rebuild")
+    index: Mapping[str, Any] = found[name]
+    return index
+
+
+def _refused(name: str, kind: str, reason: str) -> ConfigurationError:
+    if kind == "invalid_alias_name_exception":
+        taken = write_alias(name)
+        return ConfigurationError(
+            f"{taken} is the name of an index, so that it cannot be the alias through which {name} is written to",
+            hint=f"delete it, if it is not needed: DELETE /{taken}",
+        )
+    return ConfigurationError(
+        f"Elasticsearch refuses to create index {name}: {reason}",
+        hint="check the pipeline's fields and index settings",
+    )

@@ -1,4 +1,4 @@
-"""Physical indices, their aliases and what proves that an index is the one it was."""
+"""Physical indices: what they are made of, where they are, and what proves that one is the one it was."""
 
 from __future__ import annotations
 
@@ -7,30 +7,17 @@ from typing import Any
 
 import pytest
 
-from syncer.adapters.elastic.indices import ElasticIndices
-from syncer.adapters.elastic.mapping import IndexSettings, mapping
-from syncer.core.error import ConfigurationError, FatalError, IndexMissing
-from syncer.core.field import Field, VectorField
-from syncer.core.index import write_alias
+from syncer.core.error import ConfigurationError, FatalError, IndexMissing, SinkUnavailable
+from syncer.core.field import Field
+from syncer.core.index import Health, Targets, write_alias
+from tests.adapters.elastic.examples import KINDS, META, behind, indices_of, versions_of
 from tests.conftest import Elastic
 from tests.services.search import lose_data
-
-META = {"pipeline": "articles", "fingerprint": {"mapping": "1"}}
-FIELDS = [Field("title", "title", "text", analyzer="english", keyword=True, autocomplete=True)]
-
-
-def indices_of(elastic: Elastic, fields: list[Field] = FIELDS, **settings: Any) -> ElasticIndices:
-    vectors = [VectorField("v", "{title}", 3)]
-    return ElasticIndices(elastic.client, mapping(fields, vectors), IndexSettings(**settings))
 
 
 def settings_of(elastic: Elastic, index: str) -> dict[str, Any]:
     found: dict[str, Any] = elastic.client.indices.get(index=index)[index]["settings"]["index"]
     return found
-
-
-def behind(elastic: Elastic, alias: str) -> set[str]:
-    return set(elastic.client.indices.get_alias(name=alias))
 
 
 def test_an_index_is_created_for_loading(elastic: Elastic, index_prefix: str) -> None:
@@ -51,15 +38,9 @@ def test_an_index_is_created_for_loading(elastic: Elastic, index_prefix: str) ->
 
 def test_every_kind_of_field_is_accepted(elastic: Elastic, index_prefix: str) -> None:
     """The server takes the mapping of each type that a column can become."""
-    numbers = ["long", "integer", "short", "byte", "double", "float", "half_float"]
-    ranges = ["integer_range", "long_range", "double_range", "date_range", "ip_range"]
-    others = ["keyword", "boolean", "date", "date_nanos", "ip", "binary", "object", "flattened", "geo_point"]
-    kinds = numbers + ranges + others
-    nested = {"properties": {"name": {"type": "keyword"}}}
-    fields = [Field(kind, kind, kind) for kind in kinds] + [Field("tags", "tags", "nested", options=nested)]
-    indices_of(elastic, fields).create(f"{index_prefix}-1", META)
+    indices_of(elastic, KINDS).create(f"{index_prefix}-1", META)
     made = elastic.client.indices.get_mapping(index=f"{index_prefix}-1")[f"{index_prefix}-1"]["mappings"]["properties"]
-    assert {name for name in made if name not in {"v", "_syncer"}} == {*kinds, "tags"}
+    assert made.keys() - {"v", "_syncer"} == {field.name for field in KINDS}
 
 
 def test_another_index_of_that_name_is_in_the_way(elastic: Elastic, index_prefix: str) -> None:
@@ -89,13 +70,6 @@ def test_a_mapping_that_the_server_refuses_is_the_settings_fault(
         indices_of(real_elastic, [field]).create(f"{index_prefix}-1", META)
     assert "fields" in refused.value.hint
     assert not real_elastic.client.indices.exists(index=f"{index_prefix}-1")
-
-
-def test_a_name_in_the_way_of_the_write_alias_is_reported(real_elastic: Elastic, index_prefix: str) -> None:
-    """Somebody's index may be called like it."""
-    real_elastic.client.indices.create(index=write_alias(f"{index_prefix}-1"))
-    with pytest.raises(ConfigurationError, match=write_alias(f"{index_prefix}-1")):
-        indices_of(real_elastic).create(f"{index_prefix}-1", META)
 
 
 def test_a_closed_index_is_reported(real_elastic: Elastic, index_prefix: str) -> None:
@@ -193,45 +167,75 @@ def test_an_index_that_may_lose_acknowledged_writes_is_not_accepted(elastic: Ela
         indices.identity(f"{index_prefix}-1")
 
 
-def test_publishing_restores_the_settings_and_moves_the_alias(elastic: Elastic, index_prefix: str) -> None:
-    """What was loaded is searchable through the alias at once, and the index before is no longer behind it."""
-    alias = f"{index_prefix}-all"
-    indices = indices_of(elastic, replicas=0, refresh_interval="5s")
-    for name in (f"{index_prefix}-1", f"{index_prefix}-2"):
-        indices.create(name, META)
-        elastic.client.index(index=name, id="1", document={"title": name})
-        assert indices.count(name) == 0
+def test_the_settings_for_searches_are_restored(elastic: Elastic, index_prefix: str) -> None:
+    """As configured; where they are so already, nothing is sent to the master."""
+    name = f"{index_prefix}-1"
+    indices = indices_of(elastic, replicas=2, refresh_interval="5s")
+    indices.create(name, META)
+    indices.restore(name)
+    found = settings_of(elastic, name)
+    assert (found["refresh_interval"], found["number_of_replicas"]) == ("5s", "2")
+    before = versions_of(elastic, name)
+    indices.restore(name)
+    assert versions_of(elastic, name) == before
+    with pytest.raises(IndexMissing):
+        indices.restore(f"{index_prefix}-2")
+
+
+def test_copies_that_find_no_place_are_told(elastic: Elastic, index_prefix: str) -> None:
+    """One node holds one copy of a shard; that the others are nowhere is no error, and neither is it ready."""
+    name = f"{index_prefix}-1"
+    indices = indices_of(elastic, shards=2, replicas=1)
+    indices.create(name, META)
+    assert indices.health(name) == Health(green=True, yellow=True, moving=0, unassigned=0)
+    indices.restore(name)
+    nodes = elastic.client.cluster.health()["number_of_data_nodes"]
+    if nodes > 1:
+        pytest.skip(f"there are {nodes} nodes")
+    assert indices.health(name) == Health(green=False, yellow=True, moving=0, unassigned=2, crowded=True)
+    with pytest.raises(IndexMissing):
+        indices.health(f"{index_prefix}-2")
+
+
+def test_a_primary_that_is_away_is_told(real_elastic: Elastic, index_prefix: str) -> None:
+    """It is neither green nor yellow, nor is it published: what searches find now stays."""
+    name, alias = f"{index_prefix}-1", f"{index_prefix}-all"
+    real_elastic.client.indices.create(
+        index=name,
+        settings={"number_of_replicas": 0, "routing.allocation.require._name": "nowhere"},
+        mappings={"_meta": {"syncer": META}},
+        wait_for_active_shards=0,
+    )
+    indices = indices_of(real_elastic)
+    assert indices.health(name) == Health(green=False, yellow=False, moving=0, unassigned=1)
+    with pytest.raises(SinkUnavailable, match=name):
         indices.publish(name, alias)
-        indices.publish(name, alias)
-        assert behind(elastic, alias) == {name}
-        assert indices.count(alias) == 1
-    found = settings_of(elastic, f"{index_prefix}-2")
-    assert (found["refresh_interval"], found["number_of_replicas"]) == ("5s", "0")
-    assert behind(elastic, write_alias(f"{index_prefix}-1")) == {f"{index_prefix}-1"}
+    assert indices.targets(alias) == Targets({})
+    assert indices.statistics([name])[name].health == "red"
 
 
-def test_an_alias_that_belongs_to_others_is_not_taken(elastic: Elastic, index_prefix: str) -> None:
-    """Neither from another pipeline nor from an index that syncer did not make; it stays where it was."""
+def test_entries_of_nested_fields_are_no_documents(elastic: Elastic, index_prefix: str) -> None:
+    """The server's own statistics count them."""
+    name = f"{index_prefix}-1"
+    tags = {"properties": {"name": {"type": "keyword"}}}
+    indices = indices_of(elastic, [Field("tags", "tags", "nested", options=tags)])
+    indices.create(name, META)
+    elastic.client.index(index=name, document={"tags": [{"name": "a"}, {"name": "b"}]}, refresh=True)
+    found = indices.statistics([name])[name]
+    assert (found.documents, found.health) == (1, "green")
+    assert found.bytes > 0
+
+
+def test_a_closed_index_takes_space(elastic: Elastic, index_prefix: str) -> None:
+    """It cannot be counted, and does not keep the others from it."""
     indices = indices_of(elastic)
-    indices.create(f"{index_prefix}-1", META)
-    indices.create(f"{index_prefix}-2", {**META, "pipeline": "others"})
-    elastic.client.indices.create(index=f"{index_prefix}-3")
-    for number, said in ((2, "'others'"), (3, "did not create")):
-        alias = f"{index_prefix}-alias-{number}"
-        elastic.client.indices.put_alias(index=f"{index_prefix}-{number}", name=alias)
-        with pytest.raises(ConfigurationError, match=said):
-            indices.publish(f"{index_prefix}-1", alias)
-        assert behind(elastic, alias) == {f"{index_prefix}-{number}"}
-
-
-def test_an_index_called_like_the_alias_is_not_touched(elastic: Elastic, index_prefix: str) -> None:
-    """It may be the one that the users search now."""
-    indices = indices_of(elastic)
-    indices.create(f"{index_prefix}-1", META)
-    elastic.client.indices.create(index=f"{index_prefix}-all")
-    with pytest.raises(ConfigurationError, match=f"{index_prefix}-all is the name of an index"):
-        indices.publish(f"{index_prefix}-1", f"{index_prefix}-all")
-    assert elastic.client.indices.exists(index=f"{index_prefix}-all")
+    for number in (1, 2):
+        indices.create(f"{index_prefix}-{number}", META)
+        elastic.client.index(index=f"{index_prefix}-{number}", document={"title": "one"}, refresh=True)
+    elastic.client.indices.close(index=f"{index_prefix}-1")
+    found = indices.statistics([f"{index_prefix}-1", f"{index_prefix}-2"])
+    assert [(one.documents, one.health) for one in found.values()] == [(0, "closed"), (1, "green")]
+    assert found[f"{index_prefix}-1"].bytes > 0
 
 
 def test_deleting_twice_is_harmless(elastic: Elastic, index_prefix: str) -> None:

@@ -101,8 +101,15 @@ def everything(client: Elasticsearch, alias: str) -> None:
     assert ElasticSink(client, write_alias(name)).write(writes) == [Applied(created=True), Applied()]
     client.indices.refresh(index=name)
     assert indices.count(name) == 1
+    indices.extend(name, {"pipeline": "articles"})
+    indices.restore(name)
+    assert indices.health(name).green
+    indices.prove_alias(alias, "articles")
+    client.indices.create(index=alias)
+    indices.publish(name, alias, take_over=True)
     indices.publish(name, alias)
-    indices.publish(name, alias)
+    assert indices.targets(alias).just(name)
+    assert indices.statistics([name, f"{alias}-2"])[name].documents == 1
     searcher = ElasticSearcher(client, alias, FIELDS, VECTORS, lambda _: struct.pack("<2f", 1.0, 0.0))
     assert [hit.id for hit in searcher.search("hello", mode=Mode.HYBRID)] == ["1"]
     indices.delete(name)
