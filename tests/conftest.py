@@ -24,6 +24,7 @@ from elastic_transport.client_utils import DEFAULT
 from elasticsearch import Elasticsearch
 
 from tests.services.container import elasticsearch_container, postgres_container
+from tests.services.ilm import IlmServer
 from tests.services.postgres import (
     ForeignPostgres,
     OwnPostgres,
@@ -154,3 +155,13 @@ def proxy() -> Iterator[ProxyFactory]:
             return made
 
         yield make
+
+
+@pytest.fixture
+def ilm(elastic: Elastic) -> Iterator[IlmServer]:
+    """The search engine with index lifecycle management before it, where it asks for no password."""
+    if elastic.username:
+        pytest.skip("the server with index lifecycle management knows no passwords")
+    made = IlmServer(elastic.url)
+    yield made
+    made.close()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from syncer.app.schedule_settings import cron_expression
 from syncer.app.setting_type import seconds
 from syncer.app.settings import Settings
 
@@ -76,6 +77,13 @@ _PLACES = (
     "pipelines.NAME.embedding",
     "pipelines.NAME.poll",
     "pipelines.NAME.limits",
+    "pipelines.NAME.retention",
+    "pipelines.NAME.lifecycle",
+    "pipelines.NAME.lifecycle.hot",
+    "pipelines.NAME.lifecycle.warm",
+    "pipelines.NAME.lifecycle.cold",
+    "pipelines.NAME.lifecycle.delete",
+    "pipelines.NAME.schedule",
 )
 
 _TYPE_NAMES: Mapping[Any, str] = {
@@ -96,7 +104,8 @@ def _section(place: str, model: type[BaseModel]) -> Iterator[str]:
     yield f"## `{place}`\n"
     yield f"{_words(model.__doc__ or '')}\n"
     rows = [_row(field.alias or name, field) for name, field in model.model_fields.items() if not _nested(field)]
-    yield "\n".join(["| setting | type | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
+    if rows:
+        yield "\n".join(["| setting | type | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def _row(name: str, field: FieldInfo) -> str:
@@ -107,6 +116,8 @@ def _row(name: str, field: FieldInfo) -> str:
 def _type(field: FieldInfo) -> str:
     if any(getattr(part, "func", None) is seconds for part in field.metadata):
         return "duration"
+    if any(getattr(part, "func", None) is cron_expression for part in field.metadata):
+        return "cron expression"
     kind = _plain(field.annotation)
     if get_origin(kind) is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(kind))
@@ -132,7 +143,10 @@ def _default(field: FieldInfo) -> str:
 
 
 def _duration(length: float) -> str:
-    return f"{length / 60:g}m" if length >= 60 and length % 60 == 0 else f"{length:g}s"
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if length >= size and length % size == 0:
+            return f"{length / size:g}{unit}"
+    return f"{length:g}s"
 
 
 def _model(place: str) -> type[BaseModel]:

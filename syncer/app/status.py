@@ -14,7 +14,9 @@ from syncer.adapters.postgres.feed import Unreachable, unreachable
 from syncer.adapters.postgres.inspection import load_progress
 from syncer.adapters.postgres.source import PostgresSource
 from syncer.adapters.postgres.tables import TOMBSTONES
-from syncer.app.wiring import Application, Blueprint
+from syncer.app.blueprint import Blueprint
+from syncer.app.deviation import Deviation, deviation
+from syncer.app.wiring import Application
 from syncer.core.error import SyncerError
 from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase
@@ -42,8 +44,9 @@ class PipelineStatus:
     horizon_lag_seconds: float | None = None
     lag_seconds: float | None = None
     fingerprint_matches: bool | None = None
-    #: What differs from the configuration.
+    #: The parts of the fingerprint that differ from the configuration.
     changed: Sequence[str] = ()
+    deviation: Deviation | None = None
     #: Rows settled and rows in all.
     load: tuple[int, int] | None = None
     blockers: Sequence[Blocker] | None = None
@@ -67,6 +70,8 @@ class PipelineStatus:
             "dead_letters_retried": self.overview.passing if self.overview else 0,
             "fingerprint_matches": self.fingerprint_matches,
             "fingerprint_differs_in": list(self.changed),
+            "differences": list(self.deviation.differences) if self.deviation else [],
+            "differences_remedy": self.deviation.remedy if self.deviation else None,
             "verify_needed": bool(record and (record.verify_needed or record.reconcile)),
             "verify_reason": record.verify_needed if record else None,
             "verified_at": _text(record.verified_at) if record else None,
@@ -96,6 +101,7 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
     if plan is not None and record.fingerprint:
         status.changed = differences(record.fingerprint, plan.fingerprint)
         status.fingerprint_matches = not status.changed
+        status.deviation = deviation(store, plan, record)
     if record.phase is Phase.LIVE or record.identity:
         status.documents = _known(status, "Elasticsearch", lambda: _documents(application, record.name))
     status.load = _load(application, record.name)

@@ -82,8 +82,11 @@ def attach(
         record = current(pipeline, lease)
     if record.phase in {Phase.LOADED, Phase.READY} and record.followed and publishes:
         loaded = _publish_first(pipeline, lease, record, events, loaded)
-    elif record.phase is Phase.LIVE:
+        record = current(pipeline, lease)
+    if record.phase is Phase.LIVE:
         _tend(pipeline, record, events)
+    elif record.phase is Phase.KEPT and publishes:
+        let_age(pipeline, record, events)
     return Attached(current(pipeline, lease), loaded.report, delivered, loaded.complete)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from syncer.ports.clock import Clock
 from syncer.ports.embedding import Embedder, VectorCache
-from syncer.ports.index import IndexDigests, Indices, Sink
+from syncer.ports.index import IndexDigests, Indices, Lifecycle, Sink
 from syncer.ports.source import ChangeFeed, Documents, KeyFeed, Source, SourceDigests, TableKeys, Tombstones
 from syncer.ports.state import BackfillProgress, Lease, Numbers, StateStore
 
@@ -22,6 +22,7 @@ __all__ = [
     "Indices",
     "KeyFeed",
     "Lease",
+    "Lifecycle",
     "Numbers",
     "Sink",
     "Source",

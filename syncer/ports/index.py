@@ -7,7 +7,7 @@ from typing import Protocol
 
 from syncer.core.change import Write
 from syncer.core.comparison import Entry, Found
-from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets
+from syncer.core.index import Health, IndexIdentity, IndexRecord, IndexStatistics, Targets
 from syncer.core.outcome import Outcome
 
 
@@ -95,3 +95,19 @@ class Indices(Protocol):
 
     def delete(self, name: str) -> None:
         """Delete a physical index. Idempotent."""
+
+
+class Lifecycle(Protocol):
+    """What Elasticsearch does with an index as it ages. Raises LifecycleRefused, SinkUnavailable, IndexMissing.
+
+    Refused: it cannot be done on this server, or not by us; the index is as good as before.
+    """
+
+    def apply(self, record: IndexRecord) -> None:
+        """Let the index age as its role asks, and as is configured now: not at all, where nothing is. Idempotent.
+
+        The index that is followed is never deleted for its age; a kept one is, counted from when it was kept.
+        """
+
+    def release(self, record: IndexRecord) -> None:
+        """Let the index age no more: before a kept one is followed again, which its age would delete. Idempotent."""

@@ -66,6 +66,20 @@ def test_a_row_that_changes_its_routing_has_one_document(installation: Installat
     installation.assert_equal(LIVE)
 
 
+def test_a_search_that_names_a_tenant_reads_one_shard_and_misses_none_of_its_rows(installation: Installation) -> None:
+    """That is what the column is for."""
+    installation.succeed("install-triggers", installation.alias)
+    installation.succeed("run", "--once")
+    installation.sql("UPDATE public.item SET tenant = 't1' WHERE tenant = 't2'")
+    installation.succeed("run", "--once")
+    installation.client.indices.refresh(index=installation.alias)
+    for tenant, rows in installation.sql("SELECT tenant, array_agg(id::text) FROM public.item GROUP BY tenant"):
+        of_tenant = {"match_phrase": {"tenant": tenant}}
+        found = installation.client.search(index=installation.alias, routing=tenant, query=of_tenant, size=1000)
+        assert found["_shards"]["total"] == 1
+        assert {hit["_id"] for hit in found["hits"]["hits"]} == set(rows)
+
+
 def test_without_triggers_verify_finds_the_documents_left_behind(installation: Installation) -> None:
     """And mends them: of two documents of one key, the one in the wrong place goes."""
     installation.succeed("run", "--once")

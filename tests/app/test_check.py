@@ -281,8 +281,39 @@ def test_a_configuration_that_the_index_was_not_built_from_is_told(migrated: Dep
     migrated.configure(fields={"title": "keyword"})
     code, (finding,) = trouble(migrated)
     assert code == 1
+    assert "mapping: title.type is text, configured keyword" in finding["what"]
+    assert "mapping: price was removed" in finding["what"]
+    assert finding["remedy"].startswith("syncer rebuild articles")
+    migrated.sql(
+        "INSERT INTO syncer.indices (name, pipeline, alias, phase, epoch, fingerprint, followed, kept_since) "
+        "SELECT name || '-kept', pipeline, alias, 'kept', 0, fingerprint, false, now() FROM syncer.indices;"
+        """UPDATE syncer.indices SET fingerprint = '{"mapping": "other"}', definition = '{}' WHERE followed"""
+    )
+    migrated.configure()
+    _, (finding,) = trouble(migrated)
     assert "mapping changed" in finding["what"]
-    assert "syncer rebuild articles" in finding["remedy"]
+    assert finding["remedy"].startswith("syncer rollback articles")
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference", "consequence"),
+    [
+        ({"fields": {"title": "text", "price": "text"}}, "mapping: price is new", "adds in place what is new"),
+        ({"fields": {"title": "keyword"}, "on_change": "rebuild"}, "mapping: title.type is text", "builds a new index"),
+    ],
+)
+def test_a_change_that_run_brings_to_the_index_is_no_trouble(
+    changes: dict[str, Any], difference: str, consequence: str, migrated: Deployment
+) -> None:
+    """It is told all the same."""
+    migrated.configure(fields={"title": "text"})
+    assert migrated.run("run", "--once")[0] == 0
+    migrated.configure(**changes)
+    assert trouble(migrated) == (0, [])
+    _, document = migrated.json("check")
+    (finding,) = [one for one in document["findings"] if difference in one["what"]]
+    assert consequence in finding["consequence"]
+    assert finding["remedy"] == "syncer run articles"
 
 
 def test_routing_without_triggers_is_told(migrated: Deployment) -> None:

@@ -124,8 +124,11 @@ def test_what_asks_for_attention_is_told(loaded: Deployment) -> None:
         _, out, _ = loaded.run("status")
     assert one["unreachable"] == {"missing": 1, "infinite": 1, "future": 1}
     assert (one["fingerprint_matches"], "mapping" in one["fingerprint_differs_in"]) == (False, True)
+    assert "mapping: title.type is text, configured keyword" in one["differences"]
+    assert one["differences_remedy"].startswith("syncer rebuild articles")
     assert [blocker["application_name"] for blocker in one["blockers"]] == ["forgotten"]
     assert "syncer rebuild articles" in out
+    assert "\n  mapping: price was removed" in out
     assert "rows without a watermark, which are never polled: 1" in out
 
 

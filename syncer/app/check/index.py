@@ -6,21 +6,29 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 from syncer.adapters.elastic.indices import ElasticIndices
-from syncer.app.check.finding import Finding, info
-from syncer.app.wiring import Application, Blueprint
-from syncer.engine.attach import prove_fingerprint, prove_index
+from syncer.app.blueprint import Blueprint
+from syncer.app.check.finding import Finding, Severity, info
+from syncer.app.check.lifecycle import check_lifecycle, check_policy
+from syncer.app.check.placement import check_placement
+from syncer.app.deviation import deviation
+from syncer.app.exit_code import ExitCode
+from syncer.app.wiring import Application
+from syncer.engine.attach import prove_index
 
 
 def check_mapping(application: Application, plan: Blueprint, alias: str) -> Iterator[Finding]:
-    """Create an index with the pipeline's mapping, and delete it."""
+    """Create an index with the pipeline's mapping and settings, look at it, and delete it."""
     indices = ElasticIndices(application.elasticsearch, plan.mapping, plan.index)
     # Under the same prefix as the real ones, which privileges are granted for.
     name = f"{alias}-check-{uuid4().hex[:8]}"
     try:
         indices.create(name, {"pipeline": plan.name})
+        yield info(f"pipelines.{plan.name}.fields", f"Elasticsearch takes the mapping of {len(plan.fields)} fields")
+        indices.restore(name)
+        yield from check_placement(plan, indices.health(name))
+        yield from check_lifecycle(application, plan, name)
     finally:
         indices.delete(name)
-    yield info(f"pipelines.{plan.name}.fields", f"Elasticsearch takes the mapping of {len(plan.fields)} fields")
     indices.prove_alias(alias, plan.name)
 
 
@@ -30,7 +38,17 @@ def check_index(application: Application, plan: Blueprint) -> Iterator[Finding]:
     if record is None or record.identity is None:
         yield info(f"pipelines.{plan.name}.index", f"not created yet: syncer run {plan.name}")
         return
-    pipeline = application.build(plan)
-    prove_index(pipeline, record)
-    prove_fingerprint(pipeline, record)
-    yield info(f"pipelines.{plan.name}.index", f"{record.name}, {record.phase.value}")
+    prove_index(application.build(plan), record)
+    found = deviation(application.store, plan, record)
+    if found is None:
+        yield info(f"pipelines.{plan.name}.index", f"{record.name}, {record.phase.value}")
+    else:
+        yield Finding(
+            Severity.INFO if found.goes_on else Severity.ERROR,
+            f"pipelines.{plan.name}",
+            f"index {record.name} was built from another configuration: {'; '.join(found.differences)}",
+            found.consequence,
+            found.remedy,
+            exit_code=ExitCode.DONE if found.goes_on else ExitCode.REMAINDER,
+        )
+    yield from check_policy(application, plan, record)

@@ -58,8 +58,10 @@ def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
         notes.append(f"paused since {_moment(one.paused_since)}: syncer resume {one.name}")
     if one.load:
         notes.append(f"{one.load[0]:,} of {one.load[1]:,} rows are loaded")
-    if one.changed:
-        notes.append(f"the configuration differs from the index in {', '.join(one.changed)}: syncer rebuild {one.name}")
+    if one.deviation:
+        lines = "".join(f"\n  {line}" for line in one.deviation.differences)
+        what = f"{one.deviation.consequence}: {one.deviation.remedy}"
+        notes.append(f"the index was built from another configuration; {what}{lines}")
     if one.overview and one.overview.passing:
         notes.append(f"dead letters that are delivered again by themselves: {one.overview.passing:,}")
     if one.record and one.record.reconcile:

@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from syncer.adapters.postgres.documents import PostgresDocuments
+from syncer.adapters.postgres.documents import PostgresDocuments, field_values, hydration_statement
 from syncer.adapters.postgres.session import Session
 from syncer.core.change import Draft
 from syncer.core.error import AccessDenied, ConfigurationError, SchemaMismatch
-from syncer.core.field import Declared, VectorField, resolve_fields
+from syncer.core.field import Declared, Field, VectorField, resolve_fields
 from syncer.core.table import Table
 from tests.adapters.postgres.conftest import OpenSession, ReadTable
 
@@ -34,11 +34,19 @@ def _item(admin: Connection) -> None:
     )
 
 
-def documents(session: Session, table: Table, *names: str, template: str | None = None) -> PostgresDocuments:
-    """Hydration of some of the table's columns, or of all."""
+def parts(table: Table, *names: str, template: str | None = None) -> tuple[Sequence[Field], Sequence[VectorField]]:
+    """The fields of some of the table's columns, or of all, and their vectors."""
     declared = {name: Declared() for name in names} or None
     vectors = [VectorField("vector", template, 3)] if template is not None else []
-    return PostgresDocuments(session, table, resolve_fields(table, declared, setting="fields"), vectors)
+    return resolve_fields(table, declared, setting="fields"), vectors
+
+
+def documents(session: Session, table: Table, *names: str, template: str | None = None) -> PostgresDocuments:
+    return PostgresDocuments(session, table, *parts(table, *names, template=template))
+
+
+def statement(table: Table, *names: str, template: str | None = None) -> str:
+    return hydration_statement(table, *parts(table, *names, template=template))
 
 
 def bodies(drafts: Sequence[Draft]) -> dict[str, Any]:
@@ -165,20 +173,30 @@ def test_wrong_template(template: str, reason: str, session: Session, read: Read
         documents(session, read(), "title", template=template)
 
 
-def test_statement(session: Session, read: ReadTable) -> None:
+def test_statement(read: ReadTable) -> None:
     """The statement can be read, and changes with the settings that a document is made by."""
-    shown = documents(session, read(where="price > 1"), "title", template="{title}").statement
+    shown = statement(read(where="price > 1"), "title", template="{title}")
     assert "(price > 1\n)" in shown
     assert '"title" AS "title"' in shown
     assert ":key_1::integer[]" in shown
-    assert shown == documents(session, read(where="price > 1"), "title", template="{title}").statement
+    assert shown == statement(read(where="price > 1"), "title", template="{title}")
     others = [
-        documents(session, read(where="price > 1", routing="price"), "title", template="{title}"),
-        documents(session, read(where="price > 2"), "title", template="{title}"),
-        documents(session, read(where="price > 1"), "title", template="{title}."),
-        documents(session, read(where="price > 1"), "title", "price", template="{title}"),
+        statement(read(where="price > 1", routing="price"), "title", template="{title}"),
+        statement(read(where="price > 2"), "title", template="{title}"),
+        statement(read(where="price > 1"), "title", template="{title}."),
+        statement(read(where="price > 1"), "title", "price", template="{title}"),
     ]
-    assert len({shown, *(other.statement for other in others)}) == 5
+    assert len({shown, *others}) == 5
+
+
+def test_values(admin: Connection, read: ReadTable) -> None:
+    """What a field is made of can be read too, as it stands in the statement."""
+    admin.execute("ALTER TABLE item ADD at timestamp, ADD codes char(3)[]")
+    table = read()
+    values = field_values(table, resolve_fields(table, None, setting="fields"))
+    assert values["title"] == '"title"'
+    assert values["at"] == 'CASE WHEN isfinite("at") THEN "at" END'
+    assert all(f'{value} AS "{name}"' in statement(table) for name, value in values.items())
 
 
 MANY_TYPES = """
@@ -318,9 +336,9 @@ def test_reads_by_the_key(key: tuple[str, ...], admin: Connection, session: Sess
     wanted = {"id": [str(i) for i in range(1000, 2000)], "title": [f"t{i}" for i in range(1000, 2000)]}
     hydration = documents(session, read(key=key, where="price > 0"), "title")
     assert len(hydration.hydrate(list(zip(*(wanted[name] for name in key), strict=True))).drafts) == 1000
-    statement = hydration.statement
+    sql = statement(read(key=key, where="price > 0"), "title")
     for i, name in enumerate(key, start=1):
-        statement = statement.replace(f":key_{i}::", f"'{{{','.join(wanted[name])}}}'::")
-    plan = admin.execute(f"EXPLAIN (COSTS OFF) {statement}").fetchall()
+        sql = sql.replace(f":key_{i}::", f"'{{{','.join(wanted[name])}}}'::")
+    plan = admin.execute(f"EXPLAIN (COSTS OFF) {sql}").fetchall()
     assert any("Index Scan using" in line or "Bitmap Index Scan" in line for (line,) in plan)
     assert not any("Seq Scan" in line for (line,) in plan)

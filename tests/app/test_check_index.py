@@ -1,0 +1,96 @@
+"""What `syncer check` says of the nodes that are to hold an index, and of what they do with it as it ages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.app.deployment import Deployment
+from tests.conftest import Elastic
+from tests.services.ilm import LICENCE, UNPRIVILEGED, Answer, IlmServer
+
+
+@pytest.fixture(name="sound")
+def _sound(deployment: Deployment) -> Deployment:
+    """Without any trouble."""
+    for command in (("migrate",), ("install-triggers", "articles")):
+        assert deployment.run(*command)[0] == 0
+    return deployment
+
+
+def trouble(deployment: Deployment) -> list[dict[str, Any]]:
+    """Return the findings that ask for something."""
+    _, document = deployment.json("check")
+    return [finding for finding in document["findings"] if finding["severity"] != "info"]
+
+
+def index_of(deployment: Deployment, **settings: Any) -> dict[str, Any]:
+    return {"alias": f"{deployment.prefix}-articles", "replicas": 0, **settings}
+
+
+def test_more_replicas_than_nodes_are_told(sound: Deployment, elastic: Elastic) -> None:
+    """The index would be yellow for ever."""
+    nodes = elastic.client.cluster.health()["number_of_data_nodes"]
+    sound.configure(index=index_of(sound, replicas=nodes))
+    (finding,) = trouble(sound)
+    assert (finding["severity"], finding["setting"]) == ("warning", "pipelines.articles.index.replicas")
+    assert f"{nodes + 1} data nodes, and there are fewer" in finding["what"]
+    assert "yellow" in finding["consequence"]
+    sound.configure(index=index_of(sound, replicas=nodes - 1))
+    assert trouble(sound) == []
+
+
+def test_replicas_that_follow_the_number_of_nodes_are_no_trouble(sound: Deployment, real_elastic: Elastic) -> None:
+    """Elasticsearch sets their number itself then."""
+    sound.configure(index=index_of(sound, replicas=1, settings={"auto_expand_replicas": "0-1"}))
+    assert trouble(sound) == []
+
+
+def test_shards_that_no_node_takes_are_told(sound: Deployment, real_elastic: Elastic) -> None:
+    """Before a first load waits for them."""
+    sound.configure(index=index_of(sound, settings={"routing.allocation.require.rack": "nowhere"}))
+    (finding,) = trouble(sound)
+    assert (finding["severity"], finding["setting"]) == ("error", "pipelines.articles.index")
+    assert "no node takes the shards" in finding["what"]
+    assert "allocation/explain" in finding["remedy"]
+
+
+def test_a_server_without_ilm_is_told(sound: Deployment) -> None:
+    """As a warning: rows are followed all the same."""
+    sound.configure(lifecycle={})
+    (finding,) = trouble(sound)
+    assert (finding["severity"], finding["setting"]) == ("warning", "pipelines.articles.lifecycle")
+    assert "has no index lifecycle management" in finding["what"]
+    assert "leave `lifecycle` out" in finding["remedy"]
+
+
+@pytest.mark.parametrize(("refusal", "remedy"), [(LICENCE, "start_basic"), (UNPRIVILEGED, "manage_ilm")])
+def test_ilm_that_is_refused_is_told(refusal: Answer, remedy: str, sound: Deployment, ilm: IlmServer) -> None:
+    """With what the licence or the privilege is that lacks."""
+    sound.configure(lifecycle={}, elasticsearch={"hosts": ilm.url})
+    ilm.refusals["PUT /_ilm/policy"] = refusal
+    (finding,) = trouble(sound)
+    assert (finding["severity"], finding["setting"]) == ("warning", "pipelines.articles.lifecycle")
+    assert remedy in finding["remedy"]
+
+
+def test_a_server_with_ilm_is_no_trouble(sound: Deployment, ilm: IlmServer) -> None:
+    """And what was tried is taken away again."""
+    sound.configure(lifecycle={"warm": {}, "cold": {}}, elasticsearch={"hosts": ilm.url})
+    assert trouble(sound) == []
+    assert ilm.versions, "nothing was tried"
+    assert ilm.policies == {}
+
+
+def test_an_index_that_somebody_else_lets_age_is_told(sound: Deployment, ilm: IlmServer) -> None:
+    """With or without a section of ours: the policy may delete it."""
+    sound.configure(elasticsearch={"hosts": ilm.url})
+    assert sound.run("run", "--once")[0] == 0
+    assert trouble(sound) == []
+    _, status = sound.json("status")
+    index = status["pipelines"][0]["index"]
+    ilm.settings[index] = {"name": "logs"}
+    (finding,) = trouble(sound)
+    assert "'logs', which is not syncer's" in finding["what"]
+    assert f"POST /{index}/_ilm/remove" in finding["remedy"]
