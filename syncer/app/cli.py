@@ -34,7 +34,7 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """`auto`: for people on a terminal, else JSON."""
+    """`auto`: for people on a terminal, unless the result is asked for as JSON; else JSON."""
 
     AUTO = "auto"
     CONSOLE = "console"

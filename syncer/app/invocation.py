@@ -52,7 +52,8 @@ class Invocation:
     def configure_logs(self) -> None:
         from syncer.app.log import STDERR, configure
 
-        as_json = self.log_format == "json" or (self.log_format == "auto" and not STDERR.isatty())
+        by_itself = self.json or not STDERR.isatty()
+        as_json = self.log_format == "json" or (self.log_format == "auto" and by_itself)
         configure(self.log_level, json=as_json, stream=STDERR, redact=self.redact)
 
     @contextmanager
