@@ -23,6 +23,7 @@ _QUIET = (
     "elasticsearch",
     "sqlalchemy",
     "alembic",
+    "apscheduler",
     "sentence_transformers",
     "transformers",
     "httpx",

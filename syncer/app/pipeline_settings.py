@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from syncer.app.lifecycle_settings import LifecycleSettings
+from syncer.app.schedule_settings import ScheduleSettings
 from syncer.app.setting_type import (
     BLANK_IS_NONE,
     Duration,
@@ -29,6 +31,7 @@ _OWN_INDEX_SETTINGS = {
     "number_of_replicas": "index.replicas",
     "refresh_interval": "index.refresh_interval",
     "translog.durability": None,
+    "lifecycle.name": "lifecycle",
 }
 
 
@@ -144,6 +147,15 @@ class LimitSettings(Section):
     """The share of an index's documents that `syncer verify --repair` may delete without `--force`."""
 
 
+class RetentionSettings(Section):
+    """Which indices stay after another took their place, for `syncer rollback`."""
+
+    indices: int = Field(default=1, ge=0)
+    """How many: the newest."""
+    age: Duration = 7 * 86_400.0
+    """For how long."""
+
+
 class PipelineSettings(Section):
     """One alias in Elasticsearch, fed from one table. Only `table` is required."""
 
@@ -168,6 +180,12 @@ class PipelineSettings(Section):
     embedding: EmbeddingSettings | None = None
     poll: PollSettings = PollSettings()
     limits: LimitSettings = LimitSettings()
+    on_change: Literal["refuse", "rebuild"] = "refuse"
+    """What `syncer run` does about an index that was built from another configuration: `refuse` says how they differ,
+    `rebuild` builds a new one beside it. New fields are added in place either way."""
+    retention: RetentionSettings = RetentionSettings()
+    lifecycle: LifecycleSettings | None = None
+    schedule: ScheduleSettings = ScheduleSettings()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -186,6 +204,11 @@ class PipelineSettings(Section):
                 "poll.margin",
                 f"must be 61m or more: watermark_zone {self.watermark_zone} has daylight saving, so an hour of stamps "
                 "comes twice a year; or change the column to timestamptz",
+            )
+        if self.lifecycle and self.lifecycle.delete.min_age < self.retention.age:
+            raise Misplaced(
+                "lifecycle.delete.min_age",
+                "must not be less than retention.age: Elasticsearch would delete an index that syncer keeps",
             )
         return self
 

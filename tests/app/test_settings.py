@@ -48,6 +48,9 @@ ALL = """
         embedding: {field: vector, text: "{title} {{x}} {body}"}
         poll: {interval: 200ms, batch_rows: 50, margin: 61m, rewind: 1h}
         limits: {rejections: 0}
+        on_change: rebuild
+        retention: {indices: 2, age: 14d}
+        lifecycle: {warm: {min_age: 7d, nodes: {data: warm}}, delete: {min_age: 60d}}
 """ % ":".join(["0f"] * 31)  # noqa: UP031  # the text is full of braces
 
 
@@ -80,6 +83,7 @@ def test_five_lines_are_enough(tmp_path: Path) -> None:
         None,
     )
     assert (pipeline.poll.interval, pipeline.poll.margin, pipeline.poll.rewind) == (1, 2, 900)
+    assert (pipeline.on_change, pipeline.retention.indices, pipeline.retention.age) == ("refuse", 1, 7 * 86_400)
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
@@ -101,18 +105,26 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert pipeline.fields["tags"].type == "keyword"
     assert pipeline.fields["published"].type is None
     assert pipeline.fields["body"].column == "content"
+    assert pipeline.on_change == "rebuild"
+    assert (pipeline.retention.indices, pipeline.retention.age) == (2, 14 * 86_400)
+    assert pipeline.lifecycle is not None
+    assert pipeline.lifecycle.warm is not None
+    assert (pipeline.lifecycle.warm.min_age, pipeline.lifecycle.warm.nodes) == (7 * 86_400, {"data": "warm"})
+    assert (pipeline.lifecycle.cold, pipeline.lifecycle.delete.min_age) == (None, 60 * 86_400)
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ("watermrk: x", "line 7: pipelines.articles.watermrk: unknown setting; did you mean watermark?"),
-        ("relations: {}", "pipelines.articles.relations: unknown setting; there is: embedding,"),
+        ("joins: {}", "pipelines.articles.joins: unknown setting; there is: embedding,"),
         ("poll: {intervall: 1s}", "pipelines.articles.poll.intervall: unknown setting; did you mean interval?"),
         ("fields: {a: {boots: 2}}", "pipelines.articles.fields.a.boots: unknown setting; did you mean boost?"),
         ("poll: {interval: soon}", "pipelines.articles.poll.interval: must be a duration such as 200ms"),
         ("poll: {interval: true}", "pipelines.articles.poll.interval: must be a duration"),
         ("poll: {batch_rows: 0}", "pipelines.articles.poll.batch_rows: must be greater than or equal to 1"),
+        ("on_change: ignore", "pipelines.articles.on_change: must be 'refuse' or 'rebuild'"),
+        ("retention: {age: 7days}", "pipelines.articles.retention.age: must be a duration"),
         ("index: {shards: many}", "pipelines.articles.index.shards: must be a valid integer"),
         ("index: {alias: Big}", "pipelines.articles.index.alias: must be lowercase"),
         ("index: {alias: 'a b,c'}", "pipelines.articles.index.alias: must not hold ' ' ','"),
@@ -120,6 +132,16 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         (f"index: {{alias: {'é' * 101}}}", "pipelines.articles.index.alias: must not be longer than 200 bytes"),
         ("index: {settings: {index: {number_of_shards: 2}}}", "number_of_shards is set by index.shards"),
         ("index: {settings: {translog.durability: async}}", "translog.durability is kept at what the protocol needs"),
+        ("index: {settings: {index.lifecycle.name: logs}}", "lifecycle.name is set by lifecycle"),
+        ("lifecycle: {warm: {readonly: {}}}", "lifecycle.warm.readonly: would refuse the changes that syncer follows"),
+        ("lifecycle: {hot: {rollover: {}}}", "lifecycle.hot.rollover: would begin an index that syncer does not know"),
+        ("lifecycle: {warm: {shrink: {}}}", "lifecycle.warm.shrink: would put an index in place that syncer does not"),
+        ("lifecycle: {warm: {forcemerge: {}}}", "lifecycle.warm.forcemerge: is for an index that nobody writes to"),
+        ("lifecycle: {cold: {number_of_replicas: 0}}", "number_of_replicas: is set by index.replicas"),
+        ("lifecycle: {frozen: {}}", "lifecycle.frozen: would put an index in place that nobody can write to"),
+        ("lifecycle: {cold: {min_age: 1d}, warm: {}}", "lifecycle.cold.min_age: must not be less than warm.min_age"),
+        ("lifecycle: {warm: {nodes: {a: b}}, cold: {}}", "lifecycle.cold.nodes: is needed beside warm.nodes"),
+        ("lifecycle: {delete: {min_age: 1d}}", "lifecycle.delete.min_age: must not be less than retention.age"),
         ("watermark_zone: Mars/Olympus", "pipelines.articles.watermark_zone: is not a time zone"),
         ("watermark_zone: Europe/Berlin", "pipelines.articles.poll.margin: must be 61m or more"),
         ("table: 5", "line 7: pipelines.articles.table stands here a second time"),

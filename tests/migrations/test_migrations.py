@@ -13,6 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import UniqueViolation
 from sqlalchemy import inspect
 
 from syncer.adapters.postgres.migrate import alembic_config, migrate, require_current, revision
@@ -22,7 +23,7 @@ from syncer.core.error import AccessDenied, ConfigurationError, StateUnavailable
 from tests.contract.shared_state import execute
 
 ROOT = Path(__file__).parents[2]
-HEAD = "0002"
+HEAD = "0004"
 
 #: Any name is allowed, and has to be quoted.
 NAMES = ["syncer", "My-Schema", """user "a" 'b' %s :c \\ d.e"""]
@@ -95,7 +96,8 @@ def test_the_code_uses_what_the_migrations_make(postgres_url: str, session: Sess
         for table in Tables("syncer").metadata.tables.values()
     }
     assert used == {table: columns for table, columns in made.items() if table != "alembic_version"}
-    assert execute(postgres_url, "SELECT seqcache, seqtypid::regtype::text FROM pg_sequence") == [(1, "bigint")]
+    sequence = "SELECT seqcache, seqtypid::regtype::text FROM pg_sequence WHERE seqrelid = 'syncer.version'::regclass"
+    assert execute(postgres_url, sequence) == [(1, "bigint")]
 
 
 def test_every_table_and_column_says_what_it_is(postgres_url: str) -> None:
@@ -133,6 +135,36 @@ def test_an_upgrade_keeps_what_was_stored(postgres_url: str, session: Session) -
         "FROM syncer.indices JOIN syncer.dead_letters ON index = name",
     )
     assert kept == [(7, None, None, ["1"], 2, None)]
+
+
+def test_rebuilds_come_and_go_with_indices_there(postgres_url: str, session: Session) -> None:
+    """An index of the second revision is followed and nothing else; back there, it is as it was."""
+    execute(postgres_url, "CREATE SCHEMA syncer")
+    with session.transaction() as connection:
+        command.upgrade(alembic_config(connection, "syncer"), "0002")
+    add = "INSERT INTO syncer.indices (name, pipeline, alias, phase, epoch, fingerprint, followed) "
+    execute(postgres_url, f"{add} VALUES ('items-1', 'items', 'items', 'live', 7, '{{}}', true)")
+    before = execute(postgres_url, "SELECT * FROM syncer.indices")
+    assert migrate(postgres_url, "syncer") == ("0002", HEAD)
+    added = execute(postgres_url, "SELECT followed, definition, filling, kept_since FROM syncer.indices")
+    assert added == [(True, {}, False, None)]
+    with session.transaction() as connection:
+        command.downgrade(alembic_config(connection, "syncer"), "0002")
+    session.close()
+    assert execute(postgres_url, "SELECT * FROM syncer.indices") == before
+    assert migrate(postgres_url, "syncer") == ("0002", HEAD)
+
+
+def test_a_pipeline_has_one_index_of_a_role_but_keeps_many(postgres_url: str) -> None:
+    """Whoever writes to the table: of those followed, and of those built, there is one."""
+    migrate(postgres_url, "syncer")
+    add = "INSERT INTO syncer.indices (name, pipeline, alias, phase, epoch, fingerprint, followed) "
+    add += "VALUES (%s, 'items', 'items', %s, 0, '{}', %s)"
+    for name, phase, followed in (("1", "live", True), ("2", "new", False), ("3", "kept", False), ("4", "kept", False)):
+        execute(postgres_url, add, name, phase, followed)
+    for phase, followed in (("new", True), ("ready", False)):
+        with pytest.raises(UniqueViolation):
+            execute(postgres_url, add, "5", phase, followed)
 
 
 def test_two_migrate_at_once(postgres_url: str) -> None:

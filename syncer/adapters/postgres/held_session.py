@@ -78,6 +78,11 @@ class HeldSession:
             raise
         threading.Thread(target=self._beat, name=f"beat of {self._what}", daemon=True).start()
 
+    @property
+    def held(self) -> bool:
+        """Tell whether the lock is still held, as far as the last beat knows."""
+        return self._session.connected
+
     def use(self) -> AbstractContextManager[Connection]:
         """Lend the connection. Raises LeaseLost where it is gone."""
         return self._lend(self._session.use)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Text, any_, bindparam, func, literal, select, update
+from sqlalchemy import Text, any_, bindparam, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from syncer.adapters.postgres.session import STATE_SETTINGS, Session
@@ -30,7 +30,7 @@ class PostgresVectorCache:
     def __init__(self, url: str, schema: str, *, setting: str = "state.url") -> None:
         self._lock = threading.Lock()
         self._session = Session(url, setting=setting, settings=_SETTINGS, unavailable=StateUnavailable)
-        table = Tables(schema).embeddings
+        table = self._table = Tables(schema).embeddings
         of_model = bindparam("of_model", type_=Text)
         digest = func.unnest(_many("digests")).column_valued("digest")
         digests = func.array(select(func.decode(digest, "hex")).scalar_subquery())
@@ -69,6 +69,15 @@ class PostgresVectorCache:
         given = {"digests": _joined(digests), "vectors": _joined(vectors[digest] for digest in digests)}
         with self._lock, self._session.use() as connection:
             connection.execute(self._put, {"of_model": fingerprint, **given})
+
+    def prune(self, before: datetime, rows: int) -> int:
+        """Delete up to so many vectors that were last wanted before then, of any model; return how many."""
+        table = self._table
+        # One that is being marked is wanted.
+        old = select(table.c.model, table.c.digest).where(table.c.used_at < before).limit(rows)
+        doomed = old.with_for_update(skip_locked=True)
+        with self._lock, self._session.use() as connection:
+            return connection.execute(delete(table).where(tuple_(table.c.model, table.c.digest).in_(doomed))).rowcount
 
 
 def _many(name: str) -> Any:

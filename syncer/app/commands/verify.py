@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,12 @@ from syncer.app.exit_code import ExitCode, exit_code
 from syncer.app.invocation import Invocation
 from syncer.app.printable import printable
 from syncer.app.progress import progress
+from syncer.app.recorded import recorded
+from syncer.app.schedule_settings import Job
 from syncer.core.comparison import Difference
 from syncer.core.error import ConfigurationError, SyncerError
+from syncer.core.index import IndexRecord
+from syncer.engine.pipeline import Pipeline
 from syncer.engine.verify import MOVING, UNREADABLE, Verification, Verified
 
 #: Ids of each kind in the text; the JSON has more.
@@ -35,38 +39,55 @@ def verify(invocation: Invocation, name: str, *, deep: bool, repair: bool, force
     gc.set_threshold(50_000, 20, 20)
     with invocation.application() as (application, clock):
         (name,) = application.names([name])
-        started = clock.monotonic()
         pipeline = application.pipeline(name)
         # Before anything is read: what asks for a comparison from now on is not answered by this one.
         record = followed_index(pipeline)
-        error: SyncerError | None = None
         with (
-            closing(pipeline.sides(record.name)) as sides,
+            recorded(application, clock, name, Job.VERIFY) as run,
             progress([name], clock, Console(stderr=True), event="comparing") as shown,
         ):
-            verification = Verification(
-                pipeline,
-                sides,
-                record,
-                deep=deep,
-                repair=repair,
-                delete_ratio=None if force else pipeline.limits.delete_ratio,
-                on_progress=shown[name],
-            )
-            try:
-                verification.run()
-            except SyncerError as raised:
-                error = raised
+            outcome = compare(pipeline, record, deep=deep, repair=repair, force=force, on_progress=shown[name])
             shown[name].done()
-        outcome = _Outcome(name, verification.verified, clock.monotonic() - started, repair, error)
+            run.ended(outcome.exit_code, outcome.document())
     invocation.show(outcome.document(), outcome.table)
-    if error is not None or outcome.verified.refused is not None:
-        sys.stderr.write(f"syncer: {invocation.redact(str(error or outcome.verified.refused))}\n")
+    if outcome.failure is not None:
+        sys.stderr.write(f"syncer: {invocation.redact(str(outcome.failure))}\n")
     return outcome.exit_code
 
 
+def compare(
+    pipeline: Pipeline,
+    record: IndexRecord,
+    *,
+    deep: bool = False,
+    repair: bool = False,
+    force: bool = False,
+    on_progress: Callable[[int, int], None],
+) -> Outcome:
+    """Compare the index with its table, and mend it where that is wanted; an error is part of the outcome."""
+    started = pipeline.clock.monotonic()
+    error: SyncerError | None = None
+    with closing(pipeline.sides(record.name)) as sides:
+        verification = Verification(
+            pipeline,
+            sides,
+            record,
+            deep=deep,
+            repair=repair,
+            delete_ratio=None if force else pipeline.limits.delete_ratio,
+            on_progress=on_progress,
+        )
+        try:
+            verification.run()
+        except SyncerError as raised:
+            error = raised
+    return Outcome(pipeline.name, verification.verified, pipeline.clock.monotonic() - started, repair, error)
+
+
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class Outcome:
+    """What a comparison has come to."""
+
     pipeline: str
     verified: Verified
     seconds: float
@@ -74,15 +95,19 @@ class _Outcome:
     error: SyncerError | None
 
     @property
+    def failure(self) -> SyncerError | None:
+        """Why it came to no end, or did not delete."""
+        return self.error or self.verified.refused
+
+    @property
     def exit_code(self) -> ExitCode:
-        if failure := self.error or self.verified.refused:
-            return exit_code(failure)
+        if self.failure is not None:
+            return exit_code(self.failure)
         return ExitCode.DONE if self.verified.equal else ExitCode.REMAINDER
 
     def document(self) -> Mapping[str, Any]:
         """Return the fields that scripts rely on; with `error` where it failed, or did not delete."""
         found = self.verified
-        failure = self.error or found.refused
         return {
             "pipeline": self.pipeline,
             "source_rows": found.source_rows,
@@ -94,7 +119,7 @@ class _Outcome:
             "complete": found.complete,
             "samples": {kind: list(ids) for kind, ids in found.samples.items()},
             "seconds": round(self.seconds, 3),
-            **({"error": failure.message} if failure else {}),
+            **({"error": self.failure.message} if self.failure else {}),
         }
 
     def table(self) -> Table:
