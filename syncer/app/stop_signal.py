@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -35,29 +36,42 @@ def stopped_by_signals(
     Main thread only. Nothing is lost by the end: the state is durable. The clock is stopped in any case at the exit.
     """
     left = threading.Event()
+    heard, told = socket.socketpair()
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        if clock.stopping():
-            os._exit(_ENDED_BY_SIGNAL + number)
-        if not tidy and not begun():
-            os._exit(code)
-        clock.stop()
+    def hear() -> None:
+        with heard:
+            while number := heard.recv(1):
+                if clock.stopping():
+                    os._exit(_ENDED_BY_SIGNAL + number[0])
+                if not tidy and not begun():
+                    os._exit(code)
+                clock.stop()
 
     def watch() -> None:
         clock.wait(threading.TIMEOUT_MAX)
         if not tidy and not left.wait(PATIENCE_SECONDS):
             _give_up(code)
 
-    # Made beforehand: a signal handler may interrupt the very code that starts threads.
-    threading.Thread(target=watch, name="stop", daemon=True).start()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    for thread in (hear, watch):
+        threading.Thread(target=thread, name="stop", daemon=True).start()
+    # A thread hears of signals through a socket. Rejected: handlers; they run on the main thread alone, which does not
+    # hear of a signal that came just before it waited for something, until that is over.
+    told.setblocking(False)
+    wakes_before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    before = {number: signal.signal(number, _handled_elsewhere) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
         left.set()
+        signal.set_wakeup_fd(wakes_before)
         for number, handler in before.items():
             signal.signal(number, handler)
+        told.close()
         clock.stop()
+
+
+def _handled_elsewhere(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: without a handler there would be no word through the socket."""
 
 
 def leave(code: int) -> NoReturn:

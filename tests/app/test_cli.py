@@ -144,15 +144,18 @@ def test_a_bug_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 STOPPABLE = """
 import os
+import signal
 import structlog
 from syncer.adapters.clock import SystemClock
 from syncer.app.stop_signal import stopped_by_signals
 clock = SystemClock()
 with stopped_by_signals(clock, 7):
+    if os.environ["STUBBORN"] == "deaf":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
     print("ready", flush=True)
     clock.wait(60)
     print("stopping", flush=True)
-    if os.environ["STUBBORN"]:
+    if os.environ["STUBBORN"] == "1":
         import threading
         threading.Event().wait(60)
 print("stopped", flush=True)
@@ -163,6 +166,16 @@ print("stopped", flush=True)
 def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
     """The process ends in its own way."""
     with _stoppable("") as process:
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=20)
+    assert out.split() == ["stopping", "stopped"]
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_the_main_thread_does_not_hear_ends_the_wait(number: signal.Signals) -> None:
+    """As when it comes just before that thread waits for others: it is told no earlier than at their end."""
+    with _stoppable("deaf") as process:
         process.send_signal(number)
         out, _ = process.communicate(timeout=20)
     assert out.split() == ["stopping", "stopped"]
