@@ -105,14 +105,17 @@ class LoadLines:
         self._lock = Lock()
         self._begun: tuple[float, int] | None = None
         self._due = 0.0
+        self._ended = False
 
     def __call__(self, settled: int, total: int) -> None:
         with self._lock:
             now = self._clock.monotonic()
             if self._begun is None:
                 self._begun = (now, settled)
-            elif now < self._due and settled < total:
+            elif now < self._due and (settled < total or self._ended):
+                # With rows that are written meanwhile, each batch is the last one.
                 return
+            self._ended = settled >= total
             self._due = now + LINE_SECONDS
             seconds, rows = now - self._begun[0], settled - self._begun[1]
             speed = rows / seconds if seconds else 0.0
@@ -127,4 +130,4 @@ class LoadLines:
     def done(self) -> None:
         """Forget this load: another one may follow."""
         with self._lock:
-            self._begun, self._due = None, 0.0
+            self._begun, self._due, self._ended = None, 0.0, False

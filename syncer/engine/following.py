@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Generator
 
-from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
 from syncer.engine.attach import Attached
 from syncer.engine.deliver import Draw
@@ -13,7 +12,7 @@ from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.poll import Polled, Poller
 from syncer.engine.source_clocks import SourceClocks
-from syncer.engine.upkeep import Upkeep
+from syncer.engine.upkeep import ASK_SECONDS, Upkeep
 from syncer.ports import Lease
 
 
@@ -29,12 +28,17 @@ class Following:
         clocks: SourceClocks,
         events: Events,
         prove: Callable[[], None] = lambda: None,
+        *,
+        yields: bool = True,
     ) -> None:
-        """prove: called after each poll; what it raises ends the polling."""
+        """prove: called after each poll; what it raises ends the polling.
+
+        yields: the lease, to who wants it for a swap.
+        """
         self._pipeline = pipeline
         self._events = events
         self._poller = _poller(pipeline, reader, lease, attached, clocks)
-        self._upkeep = Upkeep(pipeline, reader, lease, attached.record, events)
+        self._upkeep = Upkeep(pipeline, reader, lease, attached.record, events, yields=yields)
         self._prove = prove
 
     def polls(self) -> Generator[Polled, None, None]:
@@ -48,20 +52,18 @@ class Following:
             yield polled
             put_off = put_off + 1 if polled.deferred else 0
             if put_off:
-                clock.wait(backoff_seconds(put_off, random.random, polled.retry_after))
+                self._pause(backoff_seconds(put_off, random.random, polled.retry_after))
             elif not polled.more:
-                clock.wait(pipeline.limits.interval_seconds)
+                self._pause(pipeline.limits.interval_seconds)
             self._upkeep.between_polls(polled)
             self._prove()
 
-    def catch_up(self, polls: Generator[Polled, None, None]) -> tuple[Report, bool]:
-        """Poll until all that is committed is delivered; tell whether it came to that."""
-        report = Report()
-        for polled in polls:
-            report += polled.report
-            if polled.caught_up:
-                return report, True
-        return report, False
+    def _pause(self, seconds: float) -> None:
+        """Wait; however long it is, a pause of the pipeline and a swap need not."""
+        clock = self._pipeline.clock
+        until = clock.monotonic() + seconds
+        while (left := until - clock.monotonic()) > 0 and not clock.wait(min(left, ASK_SECONDS)):
+            self._upkeep.heed()
 
     def close(self) -> None:
         """End what goes on beside the polls. Never raises."""

@@ -11,7 +11,7 @@ from syncer.ports import Lease
 #: How long copies may be nowhere before they are taken for ones that find no place: a cluster allocates them at once,
 #: unless it delays that for a node that has just left (a minute, by default).
 HOMELESS_SECONDS = 90.0
-#: How long primaries are waited for.
+#: How long primaries are waited for that are away.
 PRIMARIES_SECONDS = 30.0
 
 
@@ -22,8 +22,7 @@ def wait_for_shards(pipeline: Pipeline, index: str, events: Events) -> bool:
     """
     clock = pipeline.clock
     pipeline.indices.restore(index)
-    begun = clock.monotonic()
-    quiet_since = begun
+    quiet_since = whole_since = clock.monotonic()
     while not clock.stopping():
         health = pipeline.indices.health(index)
         now = clock.monotonic()
@@ -31,11 +30,13 @@ def wait_for_shards(pipeline: Pipeline, index: str, events: Events) -> bool:
             return True
         if health.moving:
             quiet_since = now
+        if health.yellow:
+            whole_since = now
         patience = 0.0 if health.crowded else HOMELESS_SECONDS
         if health.yellow and not health.moving and now - quiet_since >= patience:
             events.not_green(index, health.unassigned)
             return True
-        if not health.yellow and now - begun >= PRIMARIES_SECONDS:
+        if not health.yellow and now - whole_since >= PRIMARIES_SECONDS:
             raise SinkUnavailable(f"index {index} is not ready after {PRIMARIES_SECONDS:g} s: a primary shard is away")
         clock.wait(0.5)
     return False

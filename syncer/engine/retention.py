@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from syncer.core.error import LeaseHeld
+from syncer.core.error import LeaseError
 from syncer.core.index import IndexRecord, Role
 from syncer.engine.events import Events
 from syncer.engine.insist import Stopped
@@ -28,8 +28,8 @@ def retire(pipeline: Pipeline, events: Events) -> Sequence[str]:
                 if known is None or known.role is not Role.KEPT:
                     continue  # somebody rolled back to it meanwhile
                 discard(pipeline, record, events, why)
-        except (LeaseHeld, Stopped):
-            continue
+        except (LeaseError, Stopped):
+            continue  # also where another process has deleted it meanwhile
         deleted.append(record.name)
     return deleted
 

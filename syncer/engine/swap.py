@@ -55,8 +55,9 @@ def swap(
             catch_up()
             lease.succeed(old.lease, pipeline.clock.now())
             finish_publishing(pipeline, lease, record, take_over=take_over)
-        _put_away(pipeline, old_name, events)
     events.swapped(old_name, lease.index)
+    if old_name is not None:
+        _put_away(pipeline, old_name, events)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,19 @@ KEPT = timedelta(days=1)
 class Upkeep:
     """The chores of one session; not for several threads."""
 
-    def __init__(self, pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord, events: Events) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        reader: Reader,
+        lease: Lease,
+        record: IndexRecord,
+        events: Events,
+        *,
+        yields: bool = True,
+    ) -> None:
+        """yields: the lease, to who wants it for a swap."""
         self._pipeline = pipeline
+        self._yields = yields
         self._reader = reader
         self._lease = lease
         self._record = record
@@ -60,11 +71,16 @@ class Upkeep:
             events.filling_failed,
         )
 
-    def between_polls(self, polled: Polled) -> None:
-        """Do what is due. Raises Paused, LeaseHeld, IndexReplaced, IndexMissing, and what the ports raise."""
+    def heed(self) -> None:
+        """Do what others ask for. Raises Paused, LeaseHeld, and what the ports raise."""
         if self._ask.due():
             self._pipeline.prove_not_paused()
-            prove_not_claimed(self._pipeline, self._record.name)
+            if self._yields:
+                prove_not_claimed(self._pipeline, self._record.name)
+
+    def between_polls(self, polled: Polled) -> None:
+        """Do what is due. Raises Paused, LeaseHeld, IndexReplaced, IndexMissing, and what the ports raise."""
+        self.heed()
         held_back = polled.held_back.total_seconds()
         if held_back > HELD_BACK_SECONDS and self._telling.due():
             self._events.held_back(held_back, self._reader.source.blockers())

@@ -77,8 +77,8 @@ class Verified:
 
     @property
     def unexplained(self) -> int:
-        """Differences that are left, without the rows that are refused or change all the time."""
-        return self.remaining - self.moving - self.rejected
+        """Differences that are left, without the rows that nobody can index or that change all the time."""
+        return self.remaining - self.moving - self.unreadable - self.rejected
 
     @property
     def equal(self) -> bool:
@@ -210,7 +210,6 @@ class Verification:
             self.verified.note(id_, seen)
         if self._repair is not None:
             self._to_remove.add(id_ for id_, seen in confirmed.items() if seen.unwanted)
-            self._note_rejected({id_: seen for id_, seen in confirmed.items() if seen.difference is None})
             self._deliver({id_: seen for id_, seen in confirmed.items() if seen.deliverable})
 
     def _deliver(self, seen: Mapping[str, Seen]) -> None:

@@ -11,7 +11,7 @@ from syncer.core.error import LeaseHeld, LeaseLost, Paused, SinkUnavailable, Tra
 from syncer.core.index import IndexRecord, Phase
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
-from syncer.engine.attach import attach, is_beside, kept_of_this, must_rebuild, prove_fingerprint, register
+from syncer.engine.attach import attach, current, is_beside, kept_of_this, must_rebuild, prove_fingerprint, register
 from syncer.engine.events import Events
 from syncer.engine.fill import fill_added
 from syncer.engine.following import Following
@@ -113,6 +113,7 @@ class Worker:
         prove_not_claimed(pipeline, record.name)
         with ExitStack() as held:
             lease = held.enter_context(self._lease(record, asks=asks))
+            self._prove_role(lease)
             reader = pipeline.reader()
             held.callback(reader.close)
             attached = attach(pipeline, reader, lease, self.clocks, self.events)
@@ -143,6 +144,12 @@ class Worker:
             return register(self.pipeline)
         record = self.pipeline.store.named(self.index)
         return record if record is not None and is_beside(record) else None
+
+    def _prove_role(self, lease: Lease) -> None:
+        """Raise LeaseHeld where the index was swapped between the look at it and the lease."""
+        record = current(self.pipeline, lease)
+        if not (record.followed if self.index is None else is_beside(record)):
+            raise LeaseHeld(f"index {record.name} was swapped by another process meanwhile")
 
     @contextmanager
     def _lease(self, record: IndexRecord, *, asks: bool) -> Iterator[Lease]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 
 import pytest
+import structlog
 from rich.console import Console
 
 from syncer.adapters.memory.clock import MemoryClock
@@ -36,3 +37,15 @@ def test_elsewhere_it_is_log_lines() -> None:
     """A bar in a log file is noise."""
     with progress(["articles"], MemoryClock(), Console(file=StringIO())) as shown:
         assert isinstance(shown["articles"], LoadLines)
+
+
+def test_rows_that_are_written_meanwhile_bring_about_no_line_for_each_batch() -> None:
+    """They make every batch the last one of a load."""
+    clock = MemoryClock()
+    with structlog.testing.capture_logs() as lines:
+        load = LoadLines("articles", clock)
+        for settled in range(0, 3000, 100):
+            load(settled, max(1000, settled))
+            clock.advance(0.1)
+        load.done()
+    assert [line["rows"] for line in lines] == [0, 1000]

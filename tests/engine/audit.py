@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
+from syncer.adapters.memory.sink import MemoryIndex
 from syncer.core.change import Change
 from syncer.core.key import Key
 from syncer.core.position import Position
+from syncer.core.settlement import DeadLetter
 from tests.builders import World
 from tests.engine.writers import Writers, is_bad
 
@@ -14,8 +17,10 @@ from tests.engine.writers import Writers, is_bad
 class Audit:
     """Compares a world with what its writers have done."""
 
-    def __init__(self, world: World, writers: Writers) -> None:
+    def __init__(self, world: World, writers: Writers, index: str | None = None) -> None:
+        """index: None: the one that is followed."""
         self._world = world
+        self._name = index
         self._writers = writers
         #: Rows that were found settled, which they stay: looking at them again would take most of a history's time.
         self._found: set[Change] = set()
@@ -29,15 +34,15 @@ class Audit:
         if feed == self._world.table.name:
             return [*self._unsettled_rows(checkpoint), *self._coming(checkpoint)]
         latest = {change.key: change for change in self._world.table.tombstones()}
-        ghosts = {hit.key for hit in self._world.index.hits()} - self._world.table.documents().keys()
+        ghosts = {hit.key for hit in self._index.hits()} - self._world.table.documents().keys()
         return [f"{key} was deleted" for key in ghosts & latest.keys() if _below(latest[key], checkpoint)]
 
     def wrong(self) -> list[str]:
         """Return what the index and the dead letters hold that the table does not say, and the other way round."""
-        truth, documents = self._writers.truth(), self._world.index.documents()
+        truth, documents = self._writers.truth(), self._index.documents()
         bad = {key for key, values in truth.items() if is_bad(values)}
-        letters = {letter.key for letter in self._world.dead_letters()}
-        hits = self._world.index.hits()
+        letters = {letter.key for letter in self._letters()}
+        hits = self._index.hits()
         return [
             *(f"lost {key}" for key in sorted(truth.keys() - documents.keys() - bad)),
             *(f"twice {hit.key}" for hit in hits if documents[hit.key] != json.loads(hit.draft.body)),
@@ -47,14 +52,21 @@ class Audit:
             *(f"dead letter of a good row {key}" for key in sorted(letters - bad)),
         ]
 
+    @property
+    def _index(self) -> MemoryIndex:
+        return self._world.index if self._name is None else self._world.indices.indices[self._name]
+
+    def _letters(self) -> Sequence[DeadLetter]:
+        return self._world.store.dead_letters(self._name or self._world.record.name, 1000)
+
     def _unsettled_rows(self, checkpoint: Position) -> list[str]:
         rows = [c for c in self._world.table.changes() if c not in self._found and _below(c, checkpoint)]
         renamed = self._renamed() if rows else set()
         rows = [change for change in rows if change.key not in renamed]
         if not rows:
             return []
-        truth, documents = self._writers.truth(), self._world.index.documents()
-        letters = {letter.key for letter in self._world.dead_letters()}
+        truth, documents = self._writers.truth(), self._index.documents()
+        letters = {letter.key for letter in self._letters()}
         lost = [c for c in rows if c.key not in letters and documents.get(c.key) != truth.get(c.key)]
         self._found |= set(rows) - set(lost)
         return [f"{change.key} of {change.watermark}" for change in lost]

@@ -9,22 +9,21 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from syncer.adapters.memory.sink import MemoryIndices, MemorySink
 from syncer.adapters.memory.source import MemoryKeyFeed
 from syncer.core.change import Document, Write
 from syncer.core.error import LeaseError, TransientError
-from syncer.core.index import Phase
+from syncer.core.index import Phase, Role
 from syncer.core.key import Key
 from syncer.core.outcome import Deferred, Outcome, Rejected
 from syncer.engine.backfill import backfill
 from syncer.engine.poll import Polled
+from syncer.engine.rebuild import rebuild, rollback
 from syncer.engine.resync import resync
-from tests.builders import World, a_world
 from tests.engine.audit import Audit
+from tests.engine.history_world import a_random_world
 from tests.engine.intercepted import HANDS_OUT, Call
 from tests.engine.process import Killed, Process
 from tests.engine.trouble import NEVER_RAISE, trouble
-from tests.engine.visible_documents import of_visible_rows
 from tests.engine.writers import HOT, Writers
 
 STEPS = 60
@@ -48,6 +47,9 @@ EXCLUDED = {
     "fail-overs": ("late bulks", "kills"),
 }
 
+#: In addition, decided apart so that every other history stays what it was: the index is built again and swapped.
+REBUILDS = 0.25
+
 Session = Generator[Polled, None, None]
 
 
@@ -65,7 +67,8 @@ class History:
         for feature, others in EXCLUDED.items():
             if feature in self.has:
                 self.has -= set(others)
-        self.world = self._world()
+        self.rebuilds = random.Random(f"rebuilds {seed}").random() < REBUILDS
+        self.world = a_random_world(chance, self.has, self._answer)
         self.writers = Writers(chance, self.world.table)
         self.audit = Audit(self.world, self.writers)
         self.writers.deletes = self.world.table.triggers
@@ -82,27 +85,6 @@ class History:
         self.late: list[Call] = []
         self.unfinished: list[Sequence[Key]] = []
 
-    def _world(self) -> World:
-        chance = self.random
-        world = a_world(
-            batch_rows=chance.choice([2, 5, 50]),
-            pages=chance.choice([1, 2, 20]),
-            window_entries=chance.choice([3, 1000]),
-            range_rows=chance.choice([3, 30]),
-            embedding="embedding" in self.has,
-            rejections=10_000,
-        )
-        world.table.triggers = "tombstones" in self.has
-        if "routing" in self.has and world.table.triggers:
-            world.table.routing = "tenant"
-            world.indices = MemoryIndices(shards=3)
-        world.pipeline = replace(
-            of_visible_rows(world.pipeline),
-            indices=world.indices,
-            sink=lambda index: MemorySink(world.indices.indices[index], self._answer),
-        )
-        return world
-
     def run(self) -> None:
         self.poll()
         steps: list[tuple[Callable[[], None], float]] = [
@@ -110,6 +92,8 @@ class History:
             (self.poll, 10), (self.wake_zombie, 1), (self.land, 1), (self.restart, 1), (self.fail_over, 0.3),
             (self.set_clock_back, 1), (self.resync, 0.5), (self.backfill, 0.3),
         ]  # fmt: skip
+        if self.rebuilds:
+            steps += [(self.rebuild, 3), (self.roll_back, 2)]
         for _ in range(STEPS):
             self._one_of(steps)
         self._calm_down()
@@ -186,6 +170,24 @@ class History:
             finally:
                 progress.release()
 
+    def rebuild(self) -> None:
+        """Build another index in a process of its own, or go on with it, and let it take the place of the live one."""
+        self._swap(rebuild)
+
+    def roll_back(self) -> None:
+        """Let the kept index take its place again."""
+        if any(record.role is Role.KEPT for record in self.world.store.indices()):
+            self._swap(rollback)
+
+    def _swap(self, act: Callable[..., object]) -> None:
+        if not self._live():
+            return
+        self.world.clock.advance(0.1)  # indices are named by the time
+        process = Process(self.world, self.around, self.random)
+        with suppress(TransientError, LeaseError, Killed):
+            act(process.pipeline, self.world.events)
+        process.end()
+
     # Around every port call of every process.
 
     def around(self, process: Process, call: Call) -> Any:
@@ -234,7 +236,7 @@ class History:
 
     def _audited(self, call: Call) -> Any:
         answer = call()
-        if call.name == "lease.commit" and self._live() and "clock steps" not in self.has:
+        if call.name == "lease.commit" and "clock steps" not in self.has and self._is_of_the_live_index(call):
             [settlement] = call.arguments
             for feed, checkpoint in settlement.checkpoints.items():
                 if found := self.audit.unsettled(feed, checkpoint.position):
@@ -290,6 +292,9 @@ class History:
             return
         if session is self.session:
             self.session = None
+
+    def _is_of_the_live_index(self, call: Call) -> bool:
+        return self._live() and bool(call.method.__self__.index == self.world.record.name)
 
     def _live(self) -> bool:
         record = self.world.store.index(self.world.pipeline.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from syncer.engine.embed import Embedding
-from syncer.engine.pipeline import Pipeline, Reader
+from syncer.engine.pipeline import Pipeline, Reader, Sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ Around = Callable[[Call], Any]
 
 #: Methods that hand out another port.
 HANDS_OUT = {"store.acquire": "lease", "store.backfill": "progress"}
+#: Called on threads of their own: who intercepted them could not tell when.
+_BESIDE = {"digests.pages", "digests.cancel", "hits.pages", "hits.strangers"}
 
 
 class _Intercepted:
@@ -41,12 +43,14 @@ class _Intercepted:
 
     def __getattr__(self, method: str) -> Any:
         found = getattr(self._port, method)
-        if not callable(found):
+        name = f"{self._name}.{method}"
+        if not callable(found) or name in _BESIDE:
             return found
 
         def call(*arguments: Any, **keywords: Any) -> Any:
-            name = f"{self._name}.{method}"
-            answer = self._around(Call(name, found, arguments, keywords))
+            # A port does not know that others are intercepted too.
+            bare = tuple(each._port if isinstance(each, _Intercepted) else each for each in arguments)
+            answer = self._around(Call(name, found, bare, keywords))
             return _Intercepted(HANDS_OUT[name], answer, self._around) if name in HANDS_OUT else answer
 
         return call
@@ -69,12 +73,23 @@ def intercepted(pipeline: Pipeline, around: Around) -> Pipeline:
             tombstones=inner.tombstones and port("tombstones", inner.tombstones),
         )
 
+    def sides(index: str) -> Sides:
+        inner = pipeline.sides(index)
+        return replace(
+            inner,
+            source=port("digests", inner.source),
+            index=port("hits", inner.index),
+            documents=port("documents", inner.documents),
+        )
+
     embedding = pipeline.embedding
     return replace(
         pipeline,
         reader=reader,
         embedding=embedding and Embedding(port("embedder", embedding._embedder), port("cache", embedding._cache)),
         sink=lambda index: port("sink", pipeline.sink(index)),
+        sides=sides,
         indices=port("indices", pipeline.indices),
         store=port("store", pipeline.store),
+        lifecycle=pipeline.lifecycle and port("lifecycle", pipeline.lifecycle),
     )

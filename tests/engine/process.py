@@ -29,6 +29,8 @@ class Process:
         self._around = around
         self._dead = False
         self._sessions: list[Any] = []
+        self._claims: set[str] = set()
+        self._store = world.store
         pipeline = replace(world.pipeline, executor=SeededExecutor(random), pacing=Pacing())
         self.pipeline = intercepted(pipeline, self._call)
         self.worker = Worker(self.pipeline, world.events)
@@ -39,14 +41,23 @@ class Process:
 
     def kill(self) -> NoReturn:
         """End it, as by kill -9; the servers notice that its sessions are gone."""
+        self.end()
+        raise Killed
+
+    def end(self) -> None:
+        """Let nothing of it remain."""
         self._dead = True
         for session in self._sessions:
             session.release()
-        raise Killed
+        for index in self._claims:
+            self._store.claim(index, False)
 
     def _call(self, call: Call) -> Any:
         if self._dead:
             raise Killed
+        if call.name == "store.claim":
+            # Also where it fails: it may have had its effect.
+            self._claims.add(call.arguments[0])
         answer = self._around(self, call)
         if call.name in HANDS_OUT:
             self._sessions.append(answer)

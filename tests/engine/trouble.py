@@ -23,6 +23,9 @@ _ERRORS: dict[str, type[TransientError]] = {
     "progress": StateUnavailable,
     "sink": SinkUnavailable,
     "indices": SinkUnavailable,
+    "lifecycle": SinkUnavailable,
+    "digests": SourceUnavailable,
+    "hits": SinkUnavailable,
 }
 #: Ports promise of these that they never raise.
 NEVER_RAISE = ("lease.release", "progress.release")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.mutant import Edit, Mutant, apply, copy_to, replay
+from tests.mutation.swap_mutants import SWAP_MUTANTS
 
 POLL, DELIVER, HORIZON = "syncer/engine/poll.py", "syncer/engine/deliver.py", "syncer/core/horizon.py"
 BACKFILL, RESYNC, WINDOW = "syncer/engine/backfill.py", "syncer/engine/resync.py", "syncer/core/window.py"
@@ -200,7 +201,7 @@ MUTANTS = (
         "a good write closes only the dead letters with a lower number",
         (
             Edit(
-                "syncer/adapters/memory/state.py",
+                "syncer/adapters/memory/database.py",
                 "if key in self.dead_letters and self.dead_letters[key].version < version:",
                 "if key in self.dead_letters:",
             ),
@@ -212,8 +213,8 @@ MUTANTS = (
         (
             Edit(
                 "syncer/adapters/postgres/lease.py",
-                "            if not self._settlements.lock(connection, self._index, self.epoch):\n",
-                "            if not self._settlements.lock(connection, self._index):\n",
+                "        if not self._settlements.lock(connection, self.index, self.epoch):\n",
+                "        if not self._settlements.lock(connection, self.index):\n",
             ),
         ),
         ("tests/contract/test_state.py", "-k", "who_lost_the_lease_can_do_nothing and postgres"),
@@ -234,6 +235,7 @@ MUTANTS = (
         (Edit("syncer/adapters/elastic/sink.py", "require_alias=True", "require_alias=False"),),
         ("tests/adapters/elastic/test_sink.py", "-k", "a_missing_index_is_not_created"),
     ),
+    *SWAP_MUTANTS,
 )
 
 
