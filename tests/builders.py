@@ -97,6 +97,9 @@ class RecordedEvents:
     def follower_failed(self, error: SyncerError) -> None:
         self.trouble.append(error)
 
+    def retiring_failed(self, error: SyncerError) -> None:
+        self.trouble.append(error)
+
     def astray(self, alias: str, index: str, targets: Targets) -> None:
         self.strays.append(targets)
 

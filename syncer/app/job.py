@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -36,8 +36,13 @@ RUNS_KEPT = 1_000
 _VECTORS_AT_ONCE = 5_000
 
 
-def schedule(application: Application, names: Sequence[str], clock: Clock) -> Schedule:
-    """Return what runs the jobs of these pipelines when they are due."""
+def schedule(
+    application: Application, names: Sequence[str], clock: Clock, of_pipeline: Callable[[str], Application]
+) -> Schedule:
+    """Return what runs the jobs of these pipelines when they are due.
+
+    of_pipeline: the application that a pipeline belongs to by then; another one, once the configuration was read again.
+    """
     tasks = [
         Task(name, job, cron, settings.jitter)
         for name in names
@@ -49,7 +54,7 @@ def schedule(application: Application, names: Sequence[str], clock: Clock) -> Sc
         tasks,
         application.history,
         clock,
-        lambda task, recorder: do(application, task.pipeline, Job(task.job), recorder),
+        lambda task, recorder: do(of_pipeline(task.pipeline), task.pipeline, Job(task.job), recorder),
     )
 
 

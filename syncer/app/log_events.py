@@ -77,6 +77,9 @@ class LogEvents:
     def follower_failed(self, error: SyncerError) -> None:
         self._log.warning("not followed", error=one_line(error.message), hint=one_line(error.hint))
 
+    def retiring_failed(self, error: SyncerError) -> None:
+        self._log.warning("kept indices not deleted", error=one_line(error.message), hint=one_line(error.hint))
+
     def astray(self, alias: str, index: str, targets: Targets) -> None:
         """Log what searches find in place of the index."""
         self._log.warning(

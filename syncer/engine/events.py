@@ -54,6 +54,9 @@ class Events(Protocol):
     def follower_failed(self, error: SyncerError) -> None:
         """An index beside the live one cannot be followed; another attempt follows."""
 
+    def retiring_failed(self, error: SyncerError) -> None:
+        """Kept indices that are not needed any more could not be deleted; another attempt follows."""
+
     def astray(self, alias: str, index: str, targets: Targets) -> None:
         """The alias does not stand for the followed index alone; told once a session."""
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from syncer.core.definition import changes
-from syncer.core.error import ConfigurationError, FingerprintMismatch, LeaseHeld
+from syncer.core.error import ConfigurationError, FingerprintMismatch, LeaseHeld, SyncerError
 from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase, Role
 from syncer.core.report import Report
@@ -153,7 +153,11 @@ def _succeed(
         return Rebuilt(record.name, record.phase, complete=False)
     if swaps and complete:
         # Without the lease: it may wait for the leases of others, and the live index must not.
-        retire(pipeline, events)
+        try:
+            retire(pipeline, events)
+        except SyncerError as error:
+            # The index is in its place: a command that fails would be repeated, and build another one.
+            events.retiring_failed(error)
     return Rebuilt(record.name, phase, succession.report, succession.verified, complete, old)
 
 

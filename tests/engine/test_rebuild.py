@@ -204,6 +204,20 @@ def test_kept_indices_go_when_they_are_too_many() -> None:
     assert set(world.indices.indices) == {second, third}
 
 
+def test_what_cannot_be_deleted_does_not_undo_the_swap() -> None:
+    """The command ends well: repeated, it would build another index."""
+    world = a_loaded_world()
+    world.pipeline = replace(changed(world).pipeline, retention=Retention(indices=0))
+
+    def refuse(name: str) -> None:
+        raise SinkUnavailable("not now")
+
+    world.indices.delete = refuse  # type: ignore[method-assign]
+    rebuilt = rebuild(world.pipeline, world.events)
+    assert (rebuilt.phase, rebuilt.complete) == (Phase.LIVE, True)
+    assert [str(error) for error in world.events.trouble] == ["not now"]
+
+
 def test_rows_that_the_index_refuses_do_not_keep_it_from_being_searched() -> None:
     """They are dead letters of the new index; a difference that nothing explains does."""
     world = a_loaded_world()

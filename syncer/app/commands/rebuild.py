@@ -100,6 +100,7 @@ class _Outcome:
                 "indexed": verified.indexed,
                 "repaired": verified.repaired,
                 "rejected": verified.rejected,
+                "unreadable": verified.unreadable,
             },
         }
 

@@ -36,6 +36,8 @@ def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
     """Follow the pipelines until SIGTERM; one that cannot go on ends alone. Servers that are away are waited for."""
     with invocation.application(when_stopped=ExitCode.DONE) as (application, clock):
         share = Share()
+        #: By pipeline, where the configuration was read again.
+        renewed: dict[str, Application] = {}
 
         def follow(build: Build, events: Events) -> tuple[Report, bool]:
             pipeline = _built(build, clock, events)
@@ -49,11 +51,12 @@ def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
                     break
                 except FingerprintMismatch as mismatch:
                     # A rebuild by a process of a newer configuration: the file may hold it by now.
-                    pipeline = _reread(application, invocation, pipeline, mismatch)
+                    fresh, pipeline = _reread(application, invocation, pipeline, mismatch)
+                    renewed[pipeline.name] = fresh
             return Report(), False
 
         names = application.names(requested)
-        with schedule(application, names, clock):
+        with schedule(application, names, clock, lambda name: renewed.get(name, application)):
             summaries = _each(application, names, clock, follow, invocation.debug)
     return worst(summary.exit_code for summary in summaries)
 
@@ -133,16 +136,17 @@ def _follow_beside(pipeline: Pipeline) -> None:
 
 def _reread(
     application: Application, invocation: Invocation, pipeline: Pipeline, mismatch: FingerprintMismatch
-) -> Pipeline:
+) -> tuple[Application, Pipeline]:
     """Return the pipeline as the configuration file has it now. Raises the mismatch where that is no other one."""
     try:
-        fresh = application.renewed(invocation.settings()).pipeline(pipeline.name)
+        renewed = application.renewed(invocation.settings())
+        fresh = renewed.pipeline(pipeline.name)
     except SyncerError:
         raise mismatch from None
     if fresh.fingerprint == pipeline.fingerprint:
         raise mismatch
     structlog.get_logger(pipeline=pipeline.name).info("the configuration was read again")
-    return fresh
+    return renewed, fresh
 
 
 def _log_end(name: str, error: Exception, debug: bool) -> None:
