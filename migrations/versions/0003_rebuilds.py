@@ -28,6 +28,13 @@ def upgrade(schema: str) -> None:
             server_default=sa.text("false"),
             comment="Fields were added in place, and a backfill has still to fill them",
         ),
+        sa.Column(
+            "superseded",
+            postgresql.JSONB,
+            nullable=False,
+            server_default=sa.text("'[]'"),
+            comment="Signatures of the configurations that this one has replaced",
+        ),
         sa.Column("kept_since", sa.DateTime(timezone=True), comment="Since when it is kept to be rolled back to"),
     ):
         op.add_column("indices", column, schema=schema)
@@ -36,7 +43,7 @@ def upgrade(schema: str) -> None:
         "phase",
         schema=schema,
         comment="new: named; loading: created, rows are delivered; loaded: polled; ready: equal to the table; "
-        "publishing: the alias is being pointed to it; live; kept: was live, can be rolled back to",
+        "publishing: the alias is being pointed to it; live; kept: was live, can be rolled back to; deleting: given up",
     )
     op.create_index(
         "indices_building",
@@ -44,14 +51,14 @@ def upgrade(schema: str) -> None:
         ["pipeline"],
         unique=True,
         schema=schema,
-        postgresql_where=sa.text("NOT followed AND phase <> 'kept'"),
+        postgresql_where=sa.text("NOT followed AND phase NOT IN ('kept', 'deleting')"),
     )
 
 
 def downgrade(schema: str) -> None:
     schema = _whole(schema)
     op.drop_index("indices_building", "indices", schema=schema)
-    for name in ("kept_since", "filling", "definition"):
+    for name in ("kept_since", "superseded", "filling", "definition"):
         op.drop_column("indices", name, schema=schema)
 
 

@@ -174,12 +174,12 @@ def promote(context: typer.Context, pipeline: Pipeline, take_over: TakeOver = Fa
 
 
 @app.command()
-def rollback(context: typer.Context, pipeline: Pipeline, json: Json = False) -> None:
+def rollback(context: typer.Context, pipeline: Pipeline, take_over: TakeOver = False, json: Json = False) -> None:
     """Let searches find the index again that was kept last, once it holds all that is committed."""
     from syncer.app.commands.rebuild import rollback as command
 
     context.obj.json = json
-    raise typer.Exit(command(context.obj, pipeline))
+    raise typer.Exit(command(context.obj, pipeline, take_over=take_over))
 
 
 @app.command()

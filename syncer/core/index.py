@@ -46,6 +46,8 @@ class Phase(StrEnum):
     LIVE = "live"
     #: Was behind the alias; can be rolled back to until it is retired.
     KEPT = "kept"
+    #: Given up: it is deleted before its record is.
+    DELETING = "deleting"
 
 
 class Role(StrEnum):
@@ -85,6 +87,8 @@ class IndexRecord:
     filling: bool = False
     #: Since when it is kept.
     kept_since: datetime | None = None
+    #: Signatures of the configurations that this one has replaced, the latest last.
+    superseded: tuple[str, ...] = ()
 
     @property
     def write_alias(self) -> str:
@@ -94,7 +98,7 @@ class IndexRecord:
     def role(self) -> Role:
         if self.followed:
             return Role.LIVE
-        return Role.KEPT if self.phase is Phase.KEPT else Role.BUILDING
+        return Role.KEPT if self.phase in {Phase.KEPT, Phase.DELETING} else Role.BUILDING
 
 
 @dataclass(frozen=True, slots=True)

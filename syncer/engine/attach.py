@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from syncer.core.change import Change
+from syncer.core.course import Course
 from syncer.core.definition import changes
-from syncer.core.error import FingerprintMismatch, IndexReplaced, LeaseLost
-from syncer.core.fingerprint import differences
-from syncer.core.index import IndexRecord, Phase, Role, physical_name
+from syncer.core.error import IndexReplaced, LeaseHeld, LeaseLost
+from syncer.core.fingerprint import superseding
+from syncer.core.index import IndexRecord, Phase, physical_name
 from syncer.core.position import Position, earlier
 from syncer.core.report import Report
 from syncer.core.settlement import Checkpoint, Settlement
+from syncer.engine.course import course_of, prove_fingerprint
 from syncer.engine.events import Events
 from syncer.engine.load import Loaded, create, index_meta, load
 from syncer.engine.pipeline import Pipeline, Reader
@@ -62,6 +63,11 @@ def attach(
     as soon as it is loaded. Raises FingerprintMismatch, IndexReplaced, IndexMissing.
     """
     record = current(pipeline, lease)
+    if record.phase is Phase.DELETING:
+        raise LeaseHeld(
+            f"index {record.name} is being deleted, so that another one is built in its place",
+            hint=f"if nobody does, go on with it: syncer rebuild {pipeline.name}",
+        )
     if record.followed and record.phase is Phase.PUBLISHING:
         # Whatever it was built from: it was chosen, and until the alias points to it nobody follows what it points to.
         finish_publishing(pipeline, lease, record)
@@ -103,23 +109,6 @@ def prove_index(pipeline: Pipeline, record: IndexRecord) -> None:
         )
 
 
-def prove_fingerprint(pipeline: Pipeline, record: IndexRecord) -> None:
-    """Raise FingerprintMismatch, with the exact difference, where the index was built from another configuration."""
-    if not differences(record.fingerprint, pipeline.fingerprint):
-        return
-    changed = changes(record, pipeline.fingerprint, pipeline.definition)
-    same = kept_of_this(pipeline)
-    hint = f"build a new index: syncer rebuild {pipeline.name}; or take the change back"
-    if record.role is Role.LIVE and not must_rebuild(pipeline, record):
-        hint = f"let it grow in place: syncer run {pipeline.name}"
-    elif same is not None and record.role is Role.LIVE:
-        hint = f"index {same.name} was built from this configuration: syncer rollback {pipeline.name}"
-    raise FingerprintMismatch(
-        f"the configuration of pipeline {pipeline.name!r} no longer matches index {record.name}: {'; '.join(changed)}",
-        hint=hint,
-    )
-
-
 def current(pipeline: Pipeline, lease: Lease) -> IndexRecord:
     """Return the record of a leased index as it is now."""
     record = pipeline.store.named(lease.index)
@@ -133,25 +122,12 @@ def is_beside(record: IndexRecord) -> bool:
     return record.phase in {Phase.READY, Phase.KEPT} and not record.followed
 
 
-def kept_of_this(pipeline: Pipeline) -> IndexRecord | None:
-    """Return the newest kept index that was built from this configuration."""
-    kept = [record for record in pipeline.store.indices(pipeline.name) if record.role is Role.KEPT]
-    kept.sort(key=lambda record: record.kept_since or datetime.min.replace(tzinfo=UTC))
-    return next((each for each in reversed(kept) if not differences(each.fingerprint, pipeline.fingerprint)), None)
-
-
-def must_rebuild(pipeline: Pipeline, record: IndexRecord) -> bool:
-    """Tell whether the index was built from another configuration, and cannot grow into this one."""
-    if not record.fingerprint or not differences(record.fingerprint, pipeline.fingerprint):
-        return False
-    return record.phase is not Phase.LIVE or not pipeline.grows_from(record.definition)
-
-
 def _prove(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord, events: Events) -> None:
-    if must_rebuild(pipeline, record):
+    taken = course_of(pipeline, record)
+    if taken not in {Course.FOLLOW, Course.GROW}:
         prove_fingerprint(pipeline, record)
     prove_index(pipeline, record)
-    if differences(record.fingerprint, pipeline.fingerprint):
+    if taken is Course.GROW:
         _extend(pipeline, lease, record, events)
     source = reader.source.identity()
     if source == record.source:
@@ -183,7 +159,12 @@ def _extend(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Event
         pipeline.indices.extend(record.name, index_meta(pipeline))
         progress.finish()
         changed = changes(record, pipeline.fingerprint, pipeline.definition)
-        lease.update(fingerprint=pipeline.fingerprint, definition=pipeline.definition, filling=True)
+        lease.update(
+            fingerprint=pipeline.fingerprint,
+            definition=pipeline.definition,
+            filling=True,
+            superseded=superseding(record.superseded, record.fingerprint, pipeline.fingerprint),
+        )
     finally:
         progress.release()
     events.extended(record, changed)

@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
 from syncer.core.ledger import Ledger
 from syncer.core.report import Report
 from syncer.engine.batch import Routings
+from syncer.engine.course import prove_current
 from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.insist import Final, Stopped, insist
 from syncer.engine.pipeline import Pipeline, Reader
@@ -44,7 +46,7 @@ def backfill(
     first_load: bool = False,
     restart: bool = False,
     workers: int = 1,
-    prove: Callable[[], None] = lambda: None,
+    prove: Callable[[], None] | None = None,
     on_progress: OnProgress = lambda _settled, _total: None,
     stopping: Callable[[], bool] | None = None,
 ) -> Backfilled:
@@ -52,9 +54,11 @@ def backfill(
 
     first_load: the index is new and nobody else writes to it, so no write can revive a document. Its ranges stay, done,
     until the caller has made the index the one that is followed: else a load killed in between would start again.
-    prove: called before each write; what it raises ends the backfill. stopping: in place of the process's own.
+    prove: called before each write, in place of a look whether the index is still of this configuration; what it raises
+    ends the backfill. stopping: in place of the process's own.
     Raises what `Delivery.run` raises, and TooManyRejections; what is settled by then is kept.
     """
+    prove = prove or partial(prove_current, pipeline, index)
     stopping = stopping or pipeline.clock.stopping
     ranges = [] if restart else list(progress.ranges())
     if not first_load and all(part.done for part in ranges):

@@ -60,4 +60,8 @@ class Followers:
             pass  # deleted between two looks; or by somebody else, and `syncer indices` says so
         except SyncerError as error:
             self.events(index).follower_failed(error)
+        except RuntimeError:
+            # The threads that write are gone at the end of the process.
+            if not self.pipeline.clock.stopping():
+                raise
         self._left_until[index] = self.pipeline.clock.monotonic() + LEAVE_SECONDS

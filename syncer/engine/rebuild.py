@@ -12,19 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from syncer.core.definition import changes
-from syncer.core.error import ConfigurationError, FingerprintMismatch, LeaseHeld, SyncerError
+from syncer.core.error import ConfigurationError, FingerprintMismatch, IndexMissing, LeaseHeld, SyncerError
 from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase, Role
 from syncer.core.report import Report
-from syncer.engine.attach import current, kept_of_this, new_record, prove_fingerprint
+from syncer.engine.attach import current, new_record
+from syncer.engine.course import kept_of_this, prove_fingerprint
 from syncer.engine.events import Events
 from syncer.engine.insist import Stopped
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.publish import finish_publishing
 from syncer.engine.retention import discard, retire
 from syncer.engine.succession import Succession
-from syncer.engine.swap import HandedOver, handed_over
+from syncer.engine.swap import handed_over
 from syncer.engine.verify import Verified
+from syncer.ports import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ def rebuild(
     live = pipeline.store.index(pipeline.name)
     if live is not None and live.phase is Phase.PUBLISHING:
         finished = _finish_swap(pipeline, live, events, take_over=take_over)
-        if not finished.complete or not differences(live.fingerprint, pipeline.fingerprint):
+        gone = not pipeline.indices.statistics([live.name])
+        if not finished.complete or not (gone or differences(live.fingerprint, pipeline.fingerprint)):
             return finished
         live = replace(live, phase=Phase.LIVE)
     if not swaps and (live is None or live.phase is not Phase.LIVE):
@@ -75,12 +78,14 @@ def rebuild(
     record = _unfinished(pipeline)
     if record is not None and (why := _why_useless(pipeline, record, restart=restart)):
         try:
-            with _lent(pipeline, record):
-                discard(pipeline, record, events, why)
+            with _lent(pipeline, record) as lease:
+                discard(pipeline, lease, record, events, why)
         except Stopped:
             return Rebuilt(record.name, record.phase, complete=False)
         record = None
-    record = record or pipeline.store.register(new_record(pipeline, followed=live is None))
+    if record is None:
+        followed = pipeline.store.index(pipeline.name) is None
+        record = pipeline.store.register(new_record(pipeline, followed=followed))
     return _succeed(pipeline, record, events, swaps=swaps, take_over=take_over, workers=workers)
 
 
@@ -94,6 +99,11 @@ def promote(pipeline: Pipeline, events: Events, *, take_over: bool = False) -> R
     if waiting is not None and waiting.phase is Phase.READY:
         prove_fingerprint(pipeline, waiting)
         return _succeed(pipeline, waiting, events, take_over=take_over)
+    if waiting is not None:
+        raise ConfigurationError(
+            f"index {waiting.name} is not finished, so that it cannot be promoted",
+            hint=f"go on with it: syncer rebuild {pipeline.name} --no-swap",
+        )
     live = pipeline.store.index(pipeline.name)
     if live is None or live.phase not in {Phase.PUBLISHING, Phase.LIVE}:
         raise ConfigurationError(
@@ -113,8 +123,9 @@ def rollback(pipeline: Pipeline, events: Events, *, take_over: bool = False) -> 
     live = pipeline.store.index(pipeline.name)
     if live is not None and live.phase is Phase.PUBLISHING:
         finished = _finish_swap(pipeline, live, events, take_over=take_over)
+        gone = not pipeline.indices.statistics([live.name])
         # Of this configuration: a rollback that was interrupted, and that a second one would undo.
-        if not finished.complete or not differences(live.fingerprint, pipeline.fingerprint):
+        if not finished.complete or not (gone or differences(live.fingerprint, pipeline.fingerprint)):
             return finished
     kept = kept_of_this(pipeline)
     if kept is None:
@@ -143,12 +154,12 @@ def _succeed(
 ) -> Rebuilt:
     """Let an index go through the steps that are left, and then delete the kept ones that are too many."""
     try:
-        with _lent(pipeline, record) as held:
+        with _lent(pipeline, record) as lease:
             live = pipeline.store.index(pipeline.name)
             old = live.name if live is not None and live.name != record.name else None
-            succession = Succession(pipeline, events, held, workers)
+            succession = Succession(pipeline, events, lease, workers)
             complete = succession.run(swaps=swaps, take_over=take_over)
-            phase = Phase.LIVE if swaps and complete else current(pipeline, held.lease).phase
+            phase = Phase.LIVE if swaps and complete else current(pipeline, lease).phase
     except Stopped:
         return Rebuilt(record.name, record.phase, complete=False)
     if swaps and complete:
@@ -162,25 +173,25 @@ def _succeed(
 
 
 @contextmanager
-def _lent(pipeline: Pipeline, record: IndexRecord) -> Iterator[HandedOver]:
+def _lent(pipeline: Pipeline, record: IndexRecord) -> Iterator[Lease]:
     """Lend the lease of an index that is not searched. Raises LeaseHeld where another process builds it, or was faster.
 
     Raises Stopped.
     """
     # One that is complete is built by nobody any more, but it may be followed by a daemon.
     complete = record.phase in {Phase.READY, Phase.KEPT}
-    with handed_over(pipeline, record.name) if complete else _building(pipeline, record) as held:
-        now = current(pipeline, held.lease)
+    with handed_over(pipeline, record.name) if complete else _building(pipeline, record) as lease:
+        now = current(pipeline, lease)
         if now.role is not record.role or now.phase in {Phase.PUBLISHING, Phase.LIVE}:
             raise LeaseHeld(
                 f"another process has put index {record.name} in its place meanwhile, or replaced it",
                 hint=f"see what there is: syncer indices {pipeline.name}",
             )
-        yield held
+        yield lease
 
 
 @contextmanager
-def _building(pipeline: Pipeline, record: IndexRecord) -> Iterator[HandedOver]:
+def _building(pipeline: Pipeline, record: IndexRecord) -> Iterator[Lease]:
     """Lend a lease that nobody hands over before the index is complete."""
     try:
         lease = pipeline.store.acquire(record.name)
@@ -191,7 +202,7 @@ def _building(pipeline: Pipeline, record: IndexRecord) -> Iterator[HandedOver]:
             hint=held_elsewhere.hint,
         ) from held_elsewhere
     try:
-        yield HandedOver(lease, was_held=False)
+        yield lease
     finally:
         lease.release()
 
@@ -206,8 +217,21 @@ def _unfinished(pipeline: Pipeline) -> IndexRecord | None:
 
 def _why_useless(pipeline: Pipeline, record: IndexRecord, *, restart: bool) -> str | None:
     """Return why an unfinished index is to be deleted; None: it is gone on with."""
+    why = _why(pipeline, record, restart=restart)
+    if why is not None and record.name in pipeline.indices.targets(record.alias).indices:
+        # The state is older than the alias: it was restored, or has failed over.
+        raise ConfigurationError(
+            f"index {record.name} is not finished, as the state has it, but searches find it: it is not deleted",
+            hint=f"compare it and let it be live: take back what was changed, then syncer rebuild {pipeline.name}",
+        )
+    return why
+
+
+def _why(pipeline: Pipeline, record: IndexRecord, *, restart: bool) -> str | None:
     if restart:
         return "it was not finished"
+    if record.phase is Phase.DELETING:
+        return "its deletion was interrupted"
     if record.fingerprint and differences(record.fingerprint, pipeline.fingerprint):
         return "it was not finished, and the configuration has changed"
     there = bool(pipeline.indices.statistics([record.name]))
@@ -220,10 +244,15 @@ def _why_useless(pipeline: Pipeline, record: IndexRecord, *, restart: bool) -> s
 def _finish_swap(pipeline: Pipeline, live: IndexRecord, events: Events, *, take_over: bool) -> Rebuilt:
     """Point the alias to the live index: a swap was interrupted, or somebody has pointed it elsewhere."""
     try:
-        with handed_over(pipeline, live.name) as held:
-            if current(pipeline, held.lease).role is not Role.LIVE:
+        with handed_over(pipeline, live.name) as lease:
+            if current(pipeline, lease).role is not Role.LIVE:
                 raise LeaseHeld(f"index {live.name} was replaced meanwhile")
-            finish_publishing(pipeline, held.lease, live, take_over=take_over)
+            try:
+                finish_publishing(pipeline, lease, live, take_over=take_over)
+            except IndexMissing:
+                # Gone before it was searched. Live in name, so that another one can take its place.
+                lease.update(phase=Phase.LIVE)
+                return Rebuilt(live.name, Phase.LIVE)
     except Stopped:
         return Rebuilt(live.name, live.phase, complete=False)
     events.swapped(None, live.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from syncer.core.change import Removal
 from syncer.core.comparison import Difference
@@ -14,6 +15,7 @@ from syncer.core.ledger import Ledger
 from syncer.core.outcome import Deferred
 from syncer.core.retry import backoff_seconds
 from syncer.engine.batch import KeyBatch
+from syncer.engine.course import prove_current
 from syncer.engine.deliver import Draw
 from syncer.engine.insist import ATTEMPTS_MAX, Stopped
 from syncer.engine.look import Looker, Seen
@@ -30,8 +32,14 @@ class Repair:
         self._looker = looker
         self._record = record
         self._sink = pipeline.sink(record.name)
+        self._prove = partial(prove_current, pipeline, record.name)
         self._delivery = pipeline.delivery(
-            documents, record.name, pipeline.store, draw=Draw.BEFORE_HYDRATION, recheck_created=True
+            documents,
+            record.name,
+            pipeline.store,
+            draw=Draw.BEFORE_HYDRATION,
+            recheck_created=True,
+            prove=self._prove,
         )
 
     def deliver(self, keys: Sequence[Key]) -> None:
@@ -71,6 +79,7 @@ class Repair:
             for id_, each in seen.items()
             for document in each.unwanted
         ]
+        self._prove()
         outcomes = self._sink.write([removal for _, removal in doomed])
         for (each, removal), outcome in zip(doomed, outcomes, strict=True):
             # The removal of a second copy settles nothing of the row.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 
 from syncer.core.key import Key
 from syncer.core.ledger import Ledger
 from syncer.core.report import Report
 from syncer.engine.batch import KeyBatch
+from syncer.engine.course import prove_current
 from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.insist import Stopped, insist
 from syncer.engine.pipeline import Pipeline
@@ -23,7 +25,14 @@ def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) 
     from the index: where documents are routed, and nobody knows where its was, from where its id leads. Raises what
     `Delivery.run` raises, and TooManyRejections.
     """
-    delivery = pipeline.delivery(documents, index, pipeline.store, draw=Draw.BEFORE_HYDRATION, recheck_created=True)
+    delivery = pipeline.delivery(
+        documents,
+        index,
+        pipeline.store,
+        draw=Draw.BEFORE_HYDRATION,
+        recheck_created=True,
+        prove=partial(prove_current, pipeline, index),
+    )
     report = Report()
     with suppress(Stopped):
         for counted in deliver_batches(pipeline, delivery, index, _batches(pipeline, feed)):

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from syncer.core.error import LeaseError
-from syncer.core.index import IndexRecord, Role
+from syncer.core.index import IndexRecord, Phase, Role
 from syncer.engine.events import Events
 from syncer.engine.insist import Stopped
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.swap import handed_over
+from syncer.ports import Lease
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
@@ -23,19 +24,21 @@ def retire(pipeline: Pipeline, events: Events) -> Sequence[str]:
     deleted = []
     for record, why in _superfluous(pipeline):
         try:
-            with handed_over(pipeline, record.name):
+            with handed_over(pipeline, record.name) as lease:
                 known = pipeline.store.named(record.name)
                 if known is None or known.role is not Role.KEPT:
                     continue  # somebody rolled back to it meanwhile
-                discard(pipeline, record, events, why)
+                discard(pipeline, lease, record, events, why)
         except (LeaseError, Stopped):
             continue  # also where another process has deleted it meanwhile
         deleted.append(record.name)
     return deleted
 
 
-def discard(pipeline: Pipeline, record: IndexRecord, events: Events, why: str) -> None:
-    """Delete an index whose lease is held, and forget it. Idempotent."""
+def discard(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events, why: str) -> None:
+    """Delete an index, and forget it; killed in between, whoever meets it next goes on. Raises LeaseLost."""
+    # Fenced, so that nobody has chosen it meanwhile, and from now on nobody does.
+    lease.update(phase=Phase.DELETING)
     pipeline.indices.delete(record.name)
     pipeline.store.forget(record.name)
     events.discarded(record, why)
@@ -52,6 +55,9 @@ def _superfluous(pipeline: Pipeline) -> Sequence[tuple[IndexRecord, str]]:
     for record in kept:
         if record.name not in there:
             found.append((record, "it was gone already"))
+            continue
+        if record.phase is Phase.DELETING:
+            found.append((record, "its deletion was interrupted"))
             continue
         place += 1
         if record.name in searched:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from syncer.core.error import LeaseHeld, SyncerError
 from syncer.engine.pipeline import Pipeline
@@ -72,6 +72,11 @@ class Share:
                 return
             self._handed_over_at = now
         raise LeaseHeld(f"pipeline {pipeline.name!r} is handed over to a process that follows fewer")
+
+    def withdraw(self, pipeline: Pipeline) -> None:
+        """Take back that this process waits: it does not any more. Never raises; what is not repeated is forgotten."""
+        with suppress(SyncerError):
+            self._ask(pipeline, None)
 
     def _ask(self, pipeline: Pipeline, held: int | None) -> None:
         """Say that this process waits and how many it follows, or take back what it said."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import timedelta
 from math import inf
 
 from syncer.core.error import FatalError, SinkUnavailable
@@ -12,17 +13,21 @@ from syncer.core.index import Phase, Role
 from syncer.core.report import Report
 from syncer.engine.attach import attach, current
 from syncer.engine.events import Events
+from syncer.engine.fill import fill_added
 from syncer.engine.following import Following
 from syncer.engine.insist import Stopped
-from syncer.engine.pipeline import Pipeline
+from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.poll import Polled
 from syncer.engine.publish import wait_for_shards
 from syncer.engine.source_clocks import SourceClocks
-from syncer.engine.swap import HandedOver, swap
+from syncer.engine.swap import swap
 from syncer.engine.verify import Verification, Verified
+from syncer.ports import ChangeFeed, Lease
 
 #: Between two polls, at most.
 INTERVAL_SECONDS_MAX = 1.0
+#: An index that somebody follows was polled no longer ago than this, or than two of its intervals.
+FOLLOWED_SECONDS = 60.0
 #: How long the index that is searched may go without anybody who follows it.
 CATCH_UP_SECONDS = 60.0
 
@@ -30,13 +35,13 @@ CATCH_UP_SECONDS = 60.0
 class Succession:
     """One index, whose lease is held, and the steps that are left to it."""
 
-    def __init__(self, pipeline: Pipeline, events: Events, held: HandedOver, workers: int = 1) -> None:
+    def __init__(self, pipeline: Pipeline, events: Events, lease: Lease, workers: int = 1) -> None:
         # What waits for a catch-up must not wait for the next poll of a pipeline that polls rarely.
         interval = min(pipeline.limits.interval_seconds, INTERVAL_SECONDS_MAX)
+        self._interval_seconds = pipeline.limits.interval_seconds
         self._pipeline = replace(pipeline, limits=replace(pipeline.limits, interval_seconds=interval))
         self._events = events
-        self._lease = held.lease
-        self._was_held = held.was_held
+        self._lease = lease
         self._workers = workers
         self.report = Report()
         self.verified: Verified | None = None
@@ -54,6 +59,7 @@ class Succession:
         with ExitStack() as held:
             reader = pipeline.reader()
             held.callback(reader.close)
+            followed = self._followed_until_now(reader)
             events.building(current(pipeline, lease))
             attached = attach(pipeline, reader, lease, clocks, events, workers=self._workers, publishes=False)
             self.report += attached.loaded
@@ -63,8 +69,11 @@ class Succession:
             held.callback(following.close)
             polls = held.enter_context(closing(following.polls()))
             self._catch_up(polls)
-            if not self._is_proved() and not self._make_ready(polls):
+            if not (followed and self._is_complete()) and not self._make_ready(polls):
                 return False
+            if swaps and self.verified is None:
+                # It is as good as what polls deliver; repairs, backfills and replays went to the other one alone.
+                lease.update(verify_needed="it was put in its place without a comparison")
             if swaps:
                 swap(pipeline, lease, events, lambda: self._catch_up_soon(polls), take_over=take_over)
         return True
@@ -75,6 +84,7 @@ class Succession:
         events.building(current(pipeline, lease))
         if not wait_for_shards(pipeline, lease.index, events):
             return False
+        fill_added(pipeline, lease, events)
         self._catch_up(polls)
         self._prove_equal(polls)
         if current(pipeline, lease).role is not Role.KEPT:
@@ -134,8 +144,21 @@ class Succession:
         if self._poll_for(polls, 0.0, CATCH_UP_SECONDS):
             raise Stopped
 
-    def _is_proved(self) -> bool:
-        """Tell whether the index was followed until now, and nothing has asked for a comparison: like a live one."""
+    def _followed_until_now(self, reader: Reader) -> bool:
+        """Tell whether somebody has polled all feeds of the index to their ends just now; to be asked before we do."""
+        checkpoints = self._lease.checkpoints()
+        within = timedelta(seconds=max(FOLLOWED_SECONDS, 2 * self._interval_seconds))
+        observation = reader.source.observe()
+
+        def is_fresh(feed: ChangeFeed) -> bool:
+            checkpoint = checkpoints.get(feed.name)
+            local = observation.on_wall_clock(feed.watermark_zone) if feed.watermark_zone else observation
+            return checkpoint is not None and checkpoint.complete and local.clock - checkpoint.polled_at <= within
+
+        return all(is_fresh(feed) for feed in reader.feeds)
+
+    def _is_complete(self) -> bool:
+        """Tell whether the index was compared once, and nothing has asked for a comparison since: like a live one."""
         record = current(self._pipeline, self._lease)
         wanting = record.verify_needed or record.reconcile or record.filling
-        return self._was_held and record.phase in {Phase.READY, Phase.KEPT} and not wanting
+        return record.phase in {Phase.READY, Phase.KEPT} and not wanting

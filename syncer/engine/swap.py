@@ -10,10 +10,10 @@ round, searches would find an index that nobody follows and nobody knows of.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext, suppress
 
 from syncer.core.error import LeaseHeld, SyncerError
+from syncer.core.fingerprint import superseding
 from syncer.core.index import Phase
 from syncer.engine.attach import current
 from syncer.engine.events import Events
@@ -45,56 +45,52 @@ def swap(
         # Else its age would delete it while it is searched.
         pipeline.lifecycle.release(record)
     live = pipeline.store.index(pipeline.name)
-    old_name = live.name if live is not None and live.name != lease.index else None
-    if old_name is None:
+    old = live if live is not None and live.name != lease.index else None
+    with handed_over(pipeline, old.name) if old is not None else nullcontext() as held:
         catch_up()
-        lease.succeed(None, pipeline.clock.now())
+        if not take_over:
+            # Before the roles change: then the alias must move, or nobody would follow what searches find.
+            pipeline.indices.prove_alias(record.alias, pipeline.name)
+        if old is not None:
+            lease.update(superseded=superseding(old.superseded, old.fingerprint, record.fingerprint))
+        lease.succeed(held, pipeline.clock.now())
         finish_publishing(pipeline, lease, record, take_over=take_over)
-    else:
-        with handed_over(pipeline, old_name) as old:
-            catch_up()
-            lease.succeed(old.lease, pipeline.clock.now())
-            finish_publishing(pipeline, lease, record, take_over=take_over)
-    events.swapped(old_name, lease.index)
-    if old_name is not None:
-        _put_away(pipeline, old_name, events)
-
-
-@dataclass(frozen=True, slots=True)
-class HandedOver:
-    """A lease that was asked for."""
-
-    lease: Lease
-    #: Somebody had it, and followed the index until now.
-    was_held: bool
+        events.swapped(None if old is None else old.name, lease.index)
+        if old is not None:
+            try:
+                _put_away(pipeline, old.name, events)
+            except SyncerError as error:
+                # The index is in its place: a command that fails would be repeated, and build another one.
+                events.retiring_failed(error)
 
 
 @contextmanager
-def handed_over(pipeline: Pipeline, index: str) -> Iterator[HandedOver]:
+def handed_over(pipeline: Pipeline, index: str) -> Iterator[Lease]:
     """Lend the lease of an index, which its holder hands over. Raises LeaseHeld where it does not, and Stopped."""
-    held = _claimed(pipeline, index)
+    lease = _claimed(pipeline, index)
     try:
         # Else the holder itself would take it for somebody else's.
         pipeline.store.claim(index, False)
-        yield held
+        yield lease
     finally:
-        held.lease.release()
+        lease.release()
 
 
-def _claimed(pipeline: Pipeline, index: str) -> HandedOver:
+def _claimed(pipeline: Pipeline, index: str) -> Lease:
     store, clock = pipeline.store, pipeline.clock
     deadline = clock.monotonic() + CLAIM_SECONDS
-    was_held = False
     try:
         while True:
             # Again each time: what is not repeated is forgotten.
             store.claim(index, True)
             try:
-                return HandedOver(store.acquire(index), was_held)
-            except LeaseHeld:
-                was_held = True
+                return store.acquire(index)
+            except LeaseHeld as held:
                 if clock.monotonic() >= deadline:
-                    raise
+                    raise LeaseHeld(
+                        f"index {index} is not handed over within {CLAIM_SECONDS:g} s: {held.message}",
+                        hint="its holder may be in the middle of a long poll: the same command tries again",
+                    ) from held
             if clock.wait(_ASK_SECONDS):
                 raise Stopped
     except BaseException:

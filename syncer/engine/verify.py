@@ -93,6 +93,13 @@ class Verified:
             self.differences[seen.difference] += 1
         self.sample(seen.difference or UNREADABLE, id_)
 
+    def excuse(self, id_: str, seen: Seen) -> None:
+        """Count an id that was noted as a difference as one of which nothing can be told."""
+        if seen.difference is not None:
+            self.differences -= Counter([seen.difference])
+        self.moving += 1
+        self.sample(MOVING, id_)
+
     def sample(self, kind: str, id_: str) -> None:
         """Keep an id where there are few of its kind yet."""
         named = self.samples.setdefault(str(kind), [])
@@ -217,8 +224,12 @@ class Verification:
             return
         assert self._repair is not None
         self._repair.deliver([each.key for each in seen.values() if each.key is not None])
-        last, _ = self._watch(list(seen))
+        last, moved = self._watch(list(seen))
         self.verified.repaired += len(seen) - len(last)
+        for id_ in last.keys() & moved.rows & moved.documents:
+            # Such as a refused row that was mended, delivered, and written again right before the last look.
+            self.verified.excuse(id_, seen[id_])
+            del last[id_]
         self._note_rejected(last)
         # Where the row has its document now, what is left of it lies under another routing.
         self._to_remove.add(id_ for id_, each in last.items() if each.unwanted)
@@ -248,7 +259,7 @@ class Verification:
             self._repair.remove(ids)
             self.verified.repaired += len(ids) - len(self._watch(ids)[0])
 
-    def _watch(self, ids: Sequence[str]) -> tuple[Mapping[str, Seen], _Moved]:
+    def _watch(self, ids: Sequence[str]) -> tuple[dict[str, Seen], _Moved]:
         """Return what differs now and still does after a while, and what of it moved meanwhile."""
         last, moved = self._look(ids), _Moved()
         interval = self._pipeline.limits.interval_seconds

@@ -7,16 +7,18 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
+from syncer.core.course import Course
 from syncer.core.error import LeaseHeld, LeaseLost, Paused, SinkUnavailable, TransientError
 from syncer.core.index import IndexRecord, Phase
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
-from syncer.engine.attach import attach, current, is_beside, kept_of_this, must_rebuild, prove_fingerprint, register
+from syncer.engine.attach import attach, current, is_beside, register
+from syncer.engine.course import course_of, prove_fingerprint
 from syncer.engine.events import Events
 from syncer.engine.fill import fill_added
 from syncer.engine.following import Following
 from syncer.engine.insist import ATTEMPTS_MAX
-from syncer.engine.pipeline import OnChange, Pipeline
+from syncer.engine.pipeline import Pipeline
 from syncer.engine.poll import Polled
 from syncer.engine.rebuild import rebuild
 from syncer.engine.reconciler import reconcile_truncated
@@ -50,6 +52,13 @@ class Worker:
         Transient errors and a lost lease are waited out, and everything in memory is forgotten then: the committed
         checkpoints are the only truth. Raises ConfigurationError and FatalError.
         """
+        try:
+            self._run()
+        finally:
+            # Others would leave the pipeline to a process that waits no longer.
+            self.share.withdraw(self.pipeline)
+
+    def _run(self) -> None:
         clock, attempt = self.pipeline.clock, 0
         modest_until = clock.monotonic()
         while not clock.stopping():
@@ -101,13 +110,14 @@ class Worker:
         record, loaded = self._record(), Report()
         if record is None:
             return
-        if self._rebuilds(record):
+        taken = course_of(pipeline, record)
+        if taken is Course.REBUILD and self.index is None:
             rebuilt = rebuild(pipeline, self.events)
             if not rebuilt.complete:
                 yield Polled(rebuilt.report, more=True)
                 return
             record, loaded = register(pipeline), rebuilt.report
-        elif record.phase is not Phase.PUBLISHING and must_rebuild(pipeline, record):
+        elif record.phase is not Phase.PUBLISHING and taken not in {Course.FOLLOW, Course.GROW}:
             # Before the lease is asked for: others would hand it over to a process that cannot follow.
             prove_fingerprint(pipeline, record)
         prove_not_claimed(pipeline, record.name)
@@ -163,11 +173,3 @@ class Worker:
             yield lease
         finally:
             lease.release()
-
-    def _rebuilds(self, record: IndexRecord) -> bool:
-        """Tell whether the index is to be replaced by one of this configuration."""
-        pipeline = self.pipeline
-        if self.index is not None or pipeline.on_change is not OnChange.REBUILD or not must_rebuild(pipeline, record):
-            return False
-        # An index of this configuration was replaced: two processes of different ones would rebuild in turns for ever.
-        return kept_of_this(pipeline) is None

@@ -50,6 +50,7 @@ class Lease(Numbers, Protocol):
         verify_needed: str | None = None,
         definition: Mapping[str, Any] | None = None,
         filling: bool | None = None,
+        superseded: Sequence[str] | None = None,
     ) -> None:
         """Change the index's record, what is not None of it, fenced by the epoch. Raises LeaseLost."""
 

@@ -10,11 +10,16 @@ from dataclasses import replace
 import pytest
 
 from syncer.adapters.memory.clock import MemoryClock
+from syncer.adapters.memory.source import MemoryKeyFeed
 from syncer.core.error import ConfigurationError, FingerprintMismatch, LeaseHeld
 from syncer.core.index import Phase, Role, Targets
 from syncer.core.key_range import KeyRange
-from syncer.engine.pipeline import OnChange, Pipeline
-from syncer.engine.rebuild import rebuild
+from syncer.engine.backfill import backfill
+from syncer.engine.look import Looker
+from syncer.engine.pipeline import OnChange, Pipeline, Retention
+from syncer.engine.rebuild import rebuild, rollback
+from syncer.engine.repair import Repair
+from syncer.engine.resync import resync
 from syncer.engine.worker import Worker
 from tests.builders import RecordedEvents, World
 from tests.engine.test_followers import a_world_with_a_kept_index, follow_until_claimed, kept
@@ -32,6 +37,17 @@ def growing(world: World) -> World:
     changed(world)
     world.pipeline = replace(world.pipeline, grows_from=lambda definition: definition == old)
     return world
+
+
+def with_more(world: World) -> Pipeline:
+    """Return the pipeline with a field more; its index can grow into it."""
+    world.clock.advance(1)  # indices are named by the time
+    return replace(
+        world.pipeline,
+        fingerprint={**world.pipeline.fingerprint, "mapping": "more"},
+        definition={"mapping": "more"},
+        grows_from=lambda _definition: True,
+    )
 
 
 def test_a_daemon_that_may_rebuild_does_so_and_follows_the_new_index() -> None:
@@ -171,17 +187,67 @@ def test_a_backfill_that_was_under_way_does_not_count_as_filled() -> None:
     assert not world.record.filling
 
 
-def test_an_index_whose_fields_are_still_filled_is_compared_before_it_is_rolled_back_to() -> None:
+def test_an_index_whose_fields_are_still_filled_is_filled_and_compared_before_it_is_rolled_back_to() -> None:
     """Also where it was followed until now, which is enough for any other."""
     assert follow_until_claimed(a_world_with_a_kept_index()).verified is None
     world = a_world_with_a_kept_index()
     lease = world.store.acquire(kept(world).name)
     lease.update(filling=True)
     lease.release()
-    held = world.store.backfill(kept(world).name)
     assert follow_until_claimed(world).verified is not None
-    held.release()
+    assert not world.record.filling
 
 
 def _ranges(world: World) -> Sequence[KeyRange]:
     return list(world.pipeline.reader().keys.divide(world.pipeline.limits.range_rows))
+
+
+def test_a_daemon_does_not_undo_a_rollback_by_growing_the_index() -> None:
+    """It has the configuration that was rolled back in memory, and must read its file again."""
+    world = a_loaded_world()
+    replaced, grown = world.pipeline, with_more(world)
+    rebuild(grown, world.events)
+    world.clock.advance(3600)
+    rollback(replaced, world.events)
+    with pytest.raises(FingerprintMismatch):
+        Worker(grown, world.events).run_once()
+    assert world.record.fingerprint == dict(replaced.fingerprint)
+
+
+def test_two_configurations_do_not_change_an_index_in_turns() -> None:
+    """The one that was replaced changes nothing by itself, however the other one replaced it, and none is kept."""
+    world = a_loaded_world()
+    world.pipeline = replace(world.pipeline, on_change=OnChange.REBUILD, retention=Retention(indices=0))
+    old, new = world.pipeline, with_more(world)
+    Worker(new, world.events).run_once()
+    live = world.record
+    assert live.fingerprint == dict(new.fingerprint)
+    with pytest.raises(FingerprintMismatch):
+        Worker(old, world.events).run_once()
+    assert world.record == live
+    world.clock.advance(1)
+    again = rebuild(old, world.events)
+    assert (again.phase, world.record.fingerprint) == (Phase.LIVE, dict(old.fingerprint)), "when it is said aloud"
+    with pytest.raises(FingerprintMismatch):
+        Worker(new, world.events).run_once()
+
+
+def test_a_command_of_before_writes_nothing_to_an_index_that_has_grown() -> None:
+    """Its rows would take the new values away, with higher numbers than those that fill them."""
+    world = a_loaded_world()
+    before, name = world.pipeline, world.record.name
+    Worker(with_more(world), world.events).run_once()
+    written = len(world.written)
+    documents = before.reader().documents
+    keys = MemoryKeyFeed(world.table, list(world.table.documents()))
+    with pytest.raises(FingerprintMismatch):
+        resync(before, documents, name, keys)
+    progress = world.store.backfill(name)
+    with pytest.raises(FingerprintMismatch):
+        backfill(before, name, progress)
+    progress.release()
+    with pytest.raises(FingerprintMismatch):
+        Repair(before, documents, Looker(before.sides(name), None, deep=False, rows=10), world.record).deliver(
+            list(world.table.documents())
+        )
+    assert len(world.written) == written

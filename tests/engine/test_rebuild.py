@@ -166,6 +166,7 @@ def test_a_rollback_swaps_back_once_the_old_index_holds_everything() -> None:
     with pytest.raises(FingerprintMismatch, match="was built from another configuration"):
         rollback(world.pipeline, world.events)
     world.pipeline = before
+    world.clock.advance(3600)
     rolled = rollback(world.pipeline, world.events)
     assert (rolled.index, rolled.old) == (old, rebuilt.index)
     assert rolled.verified is not None, "nobody has followed it"

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from syncer.adapters.memory.state import MemoryStateStore
-from syncer.core.error import LeaseHeld, SinkUnavailable, StateUnavailable
+from syncer.core.error import ConfigurationError, LeaseHeld, LeaseLost, SinkUnavailable, StateUnavailable
 from syncer.core.index import Phase, Role
 from syncer.core.outcome import Deferred
 from syncer.engine.insist import Stopped
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.rebuild import promote, rebuild, rollback
+from syncer.engine.retention import discard
 from syncer.engine.succession import CATCH_UP_SECONDS
 from syncer.engine.swap import CLAIM_SECONDS, handed_over
 from syncer.engine.worker import Worker
@@ -277,3 +278,65 @@ def test_an_index_that_was_hardly_begun_does_not_bar_another_configuration() -> 
     assert rebuilt.phase is Phase.LIVE
     assert world.events.discards == ["begun"]
     assert "begun" not in world.indices.indices
+
+
+def test_an_alias_that_cannot_be_moved_leaves_the_roles_as_they_are() -> None:
+    """Else nobody would follow what searches find."""
+    world = a_loaded_world()
+    live = world.record
+    waiting = rebuild(changed(world).pipeline, world.events, swaps=False)
+    world.indices.foreign.add("items")
+    with pytest.raises(ConfigurationError):
+        promote(world.pipeline, world.events)
+    assert (world.record.name, world.record.phase) == (live.name, Phase.LIVE)
+    promoted = promote(world.pipeline, world.events, take_over=True)
+    assert (promoted.index, world.indices.aliases) == (waiting.index, {"items": waiting.index})
+
+
+def test_an_index_that_is_searched_is_not_deleted_however_unfinished_the_state_calls_it() -> None:
+    """The state may be an older one, from before the swap."""
+    world = a_loaded_world()
+    waiting = rebuild(changed(world).pipeline, world.events, swaps=False)
+    world.indices.aliases["items"] = waiting.index
+    with pytest.raises(ConfigurationError, match="searches find it"):
+        rebuild(world.pipeline, world.events, restart=True)
+    assert waiting.index in world.indices.indices
+
+
+def test_an_index_that_is_gone_before_it_is_searched_is_replaced() -> None:
+    """Killed between the roles and the alias, and then deleted by somebody."""
+    world = a_loaded_world()
+    waiting = rebuild(changed(world).pipeline, world.events, swaps=False)
+    new, old = world.store.acquire(waiting.index), world.store.acquire(world.record.name)
+    new.succeed(old, world.clock.now())
+    new.release()
+    old.release()
+    world.indices.indices.pop(waiting.index)
+    world.clock.advance(1)
+    rebuilt = rebuild(world.pipeline, world.events)
+    assert (rebuilt.phase, world.record.name) == (Phase.LIVE, rebuilt.index)
+    assert rebuilt.index != waiting.index
+    assert world.equal()
+
+
+def test_an_unfinished_index_is_not_promoted() -> None:
+    """It says how to finish it."""
+    world = a_loaded_world()
+    world.outage = SinkUnavailable("died here")
+    with pytest.raises(SinkUnavailable):
+        rebuild(changed(world).pipeline, world.events)
+    with pytest.raises(ConfigurationError, match="is not finished"):
+        promote(world.pipeline, world.events)
+
+
+def test_who_lost_the_lease_deletes_nothing() -> None:
+    """Somebody may have rolled back to it meanwhile."""
+    world = a_loaded_world()
+    waiting = rebuild(changed(world).pipeline, world.events, swaps=False)
+    lease = world.store.acquire(waiting.index)
+    record = world.store.named(waiting.index)
+    assert record is not None
+    world.store.expire(waiting.index)
+    with pytest.raises(LeaseLost):
+        discard(world.pipeline, lease, record, world.events, "why")
+    assert waiting.index in world.indices.indices

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from syncer.core.outcome import Applied, Rejected
-from tests.engine.comparing import a_loaded_world, busy, plant, verified
+from tests.engine.comparing import Busy, a_loaded_world, busy, plant, verified
 from tests.engine.visible_documents import of_visible_rows
 
 
@@ -64,3 +64,25 @@ def test_a_row_that_changes_all_the_time_is_not_held_against_the_index() -> None
         world.table.put(("001",), n=999)
         found = verified(world, busy(world, act), repair=True, wait=lambda _seconds: False)
     assert (found.moving, found.unexplained) == (1, 0)
+
+
+def test_a_refused_row_that_is_mended_and_written_again_is_not_held_against_the_index() -> None:
+    """At the last look its dead letter is closed, and what was written after that is not delivered yet."""
+    world = a_loaded_world()
+    with world.following() as poll:
+        world.answers[("001",)] = Rejected("refused", "bad")
+        world.table.put(("001",), n=999)
+        poll()
+
+        def act(look: int) -> None:
+            if look == 11:
+                del world.answers[("001",)]
+                world.table.put(("001",), n=1000)
+                poll()
+                world.table.put(("001",), n=2000)
+
+        sides = busy(world, act)
+        found = verified(world, sides, repair=True, wait=lambda _seconds: False)
+    assert isinstance(sides.index, Busy)
+    assert sides.index.looks == 11
+    assert (found.remaining, found.moving, found.unexplained) == (1, 1, 0)

@@ -53,7 +53,7 @@ SWAP_MUTANTS = (
     ),
     Mutant(
         "a kept index that nobody has followed is compared before it is rolled back to",
-        (Edit(SUCCESSION, "return self._was_held and record", "return record"),),
+        (Edit(SUCCESSION, "if not (followed and self._is_complete())", "if not self._is_complete()"),),
         ("tests/engine/test_rebuild.py",),
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -53,6 +53,7 @@ class MemoryLease:
         verify_needed: str | None = None,
         definition: Mapping[str, Any] | None = None,
         filling: bool | None = None,
+        superseded: Sequence[str] | None = None,
     ) -> None:
         with self._database.lock:
             entry = self._held()
@@ -66,6 +67,7 @@ class MemoryLease:
                 verify_needed=known.verify_needed if verify_needed is None else verify_needed,
                 definition=known.definition if definition is None else definition,
                 filling=known.filling if filling is None else filling,
+                superseded=known.superseded if superseded is None else tuple(superseded),
             )
 
     def succeed(self, old: Lease | None, at: datetime) -> None:

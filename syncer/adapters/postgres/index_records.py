@@ -56,6 +56,7 @@ class IndexRecords:
             verify_needed=record.verify_needed,
             definition=record.definition,
             filling=record.filling,
+            superseded=record.superseded,
         )
         new = insert(self._indices).values(
             name=record.name,

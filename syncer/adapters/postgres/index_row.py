@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ def to_row(
     verify_needed: str | None,
     definition: Mapping[str, Any] | None,
     filling: bool | None,
+    superseded: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Return the columns for what is not None."""
     columns = {
@@ -36,6 +37,7 @@ def to_row(
         "verify_needed": verify_needed,
         "definition": None if definition is None else dict(definition),
         "filling": filling,
+        "superseded": None if superseded is None else list(superseded),
     }
     return {name: value for name, value in columns.items() if value is not None}
 
@@ -62,4 +64,5 @@ def from_row(row: Row[Any]) -> IndexRecord:
         row.definition,
         row.filling,
         row.kept_since,
+        tuple(row.superseded),
     )

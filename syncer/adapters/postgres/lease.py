@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -79,6 +79,7 @@ class PostgresLease:
         verify_needed: str | None = None,
         definition: Mapping[str, Any] | None = None,
         filling: bool | None = None,
+        superseded: Sequence[str] | None = None,
     ) -> None:
         changed = to_row(
             phase=phase,
@@ -88,6 +89,7 @@ class PostgresLease:
             verify_needed=verify_needed,
             definition=definition,
             filling=filling,
+            superseded=superseded,
         )
         indices = self._tables.indices
         with self._fenced() as connection:

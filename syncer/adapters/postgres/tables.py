@@ -52,11 +52,12 @@ class Tables:
             Column("reconcile", _TIME),
             Column("definition", JSONB, nullable=False),
             Column("filling", Boolean, nullable=False),
+            Column("superseded", JSONB, nullable=False),
             Column("kept_since", _TIME),
             Column("created_at", _TIME, nullable=False),
         )
         of = self.indices.c
-        building = ~of.followed & (of.phase != "kept")
+        building = ~of.followed & of.phase.not_in(["kept", "deleting"])
         Index("indices_followed", of.pipeline, unique=True, postgresql_where=of.followed)
         Index("indices_building", of.pipeline, unique=True, postgresql_where=building)
         self.checkpoints = Table(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from syncer.core.error import ConfigurationError
 from syncer.core.index import IndexRecord, Phase
-from syncer.engine.attach import prove_fingerprint, prove_index
+from syncer.engine.attach import prove_index
+from syncer.engine.course import prove_fingerprint
 from syncer.engine.pipeline import Pipeline
 
 

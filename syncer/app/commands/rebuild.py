@@ -45,9 +45,11 @@ def promote(invocation: Invocation, name: str, *, take_over: bool) -> ExitCode:
     )
 
 
-def rollback(invocation: Invocation, name: str) -> ExitCode:
+def rollback(invocation: Invocation, name: str, *, take_over: bool) -> ExitCode:
     """Let the index take its place again that was kept last."""
-    return _act(invocation, name, "rollback", engine.rollback)
+    return _act(
+        invocation, name, "rollback", lambda pipeline, events: engine.rollback(pipeline, events, take_over=take_over)
+    )
 
 
 def _act(invocation: Invocation, name: str, job: str, act: Act) -> ExitCode:

@@ -51,8 +51,8 @@ def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
                     break
                 except FingerprintMismatch as mismatch:
                     # A rebuild by a process of a newer configuration: the file may hold it by now.
-                    fresh, pipeline = _reread(application, invocation, pipeline, mismatch)
-                    renewed[pipeline.name] = fresh
+                    name = pipeline.name
+                    renewed[name], pipeline = _reread(application, invocation, pipeline, mismatch, clock, events)
             return Report(), False
 
         names = application.names(requested)
@@ -135,15 +135,23 @@ def _follow_beside(pipeline: Pipeline) -> None:
 
 
 def _reread(
-    application: Application, invocation: Invocation, pipeline: Pipeline, mismatch: FingerprintMismatch
-) -> tuple[Application, Pipeline]:
-    """Return the pipeline as the configuration file has it now. Raises the mismatch where that is no other one."""
+    application: Application,
+    invocation: Invocation,
+    pipeline: Pipeline,
+    mismatch: FingerprintMismatch,
+    clock: Clock,
+    events: Events,
+) -> tuple[Application, Pipeline | None]:
+    """Return the pipeline as the configuration file has it now; None where the process is asked to stop meanwhile.
+
+    Raises the mismatch where that is no other one.
+    """
     try:
         renewed = application.renewed(invocation.settings())
-        fresh = renewed.pipeline(pipeline.name)
+        fresh = _built(lambda: renewed.pipeline(pipeline.name), clock, events)
     except SyncerError:
         raise mismatch from None
-    if fresh.fingerprint == pipeline.fingerprint:
+    if fresh is not None and fresh.fingerprint == pipeline.fingerprint:
         raise mismatch
     structlog.get_logger(pipeline=pipeline.name).info("the configuration was read again")
     return renewed, fresh
