@@ -19,6 +19,7 @@ from syncer.app.schedule import Schedule, Task
 from syncer.app.schedule_settings import Job
 from syncer.app.wiring import Application
 from syncer.core.error import FatalError, FingerprintMismatch, LeaseHeld, Paused
+from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase
 from syncer.engine.insist import Stopped
 from syncer.engine.letters import close_letters
@@ -55,7 +56,16 @@ def schedule(
         application.history,
         clock,
         lambda task, recorder: do(of_pipeline(task.pipeline), task.pipeline, Job(task.job), recorder),
+        # A process with another configuration would use up the due times of those that can do the job.
+        lambda task: _is_of_this_configuration(of_pipeline(task.pipeline), task.pipeline),
     )
+
+
+def _is_of_this_configuration(application: Application, name: str) -> bool:
+    record = application.store.index(name)
+    if record is None or not record.fingerprint or application.store.paused(name) is not None:
+        return True  # and the run says why it is skipped
+    return not differences(record.fingerprint, application.blueprint(name).fingerprint)
 
 
 def do(application: Application, name: str, job: Job, recorder: Recorder) -> None:

@@ -74,13 +74,19 @@ class Schedule:
     """Runs tasks on threads of its own from its beginning to its end, as a context."""
 
     def __init__(
-        self, tasks: Sequence[Task], history: PostgresHistory, clock: Clock, do: Callable[[Task, Recorder], None]
+        self,
+        tasks: Sequence[Task],
+        history: PostgresHistory,
+        clock: Clock,
+        do: Callable[[Task, Recorder], None],
+        may: Callable[[Task], bool] = lambda _task: True,
     ) -> None:
-        """do: does it, and tells the recorder how it ended."""
+        """do: does it, and tells the recorder how it ended. may: else its due time is left to another process."""
         self._tasks = tasks
         self._history = history
         self._clock = clock
         self._do = do
+        self._may = may
         self._begun = clock.now()
         self._closed = False
         self._turns = Semaphore(RUNS_MAX)
@@ -139,7 +145,7 @@ class Schedule:
     def _run_if_owed(self, task: Task) -> None:
         try:
             # Of several processes all but one see here that there is nothing to do.
-            if self._stopping() or not self._owed(task, self._clock.now()):
+            if self._stopping() or not self._owed(task, self._clock.now()) or not self._may(task):
                 return
             run = self._history.hold(task.pipeline, task.job)
         except LeaseHeld:

@@ -80,11 +80,19 @@ def _state(postgres_url: str) -> Iterator[PostgresState]:
 class Process:
     """A daemon, as far as its schedule goes."""
 
-    def __init__(self, state: PostgresState, do: Callable[[Recorder], None], cron: Cron = SECONDLY) -> None:
+    def __init__(
+        self,
+        state: PostgresState,
+        do: Callable[[Recorder], None],
+        cron: Cron = SECONDLY,
+        may: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.clock = SystemClock()
         self.history = PostgresHistory(state.url, "syncer")
         task = Task("articles", "verify", cron, 0.0)
-        self.schedule = Schedule([task], self.history, self.clock, lambda _task, recorder: do(recorder))
+        self.schedule = Schedule(
+            [task], self.history, self.clock, lambda _task, recorder: do(recorder), lambda _task: may()
+        )
 
     def runs(self) -> list[Run]:
         """The oldest first."""
@@ -95,8 +103,10 @@ class Process:
 def _start(state: PostgresState) -> Iterator[Callable[..., Process]]:
     with ExitStack() as stack:
 
-        def start(do: Callable[[Recorder], None], cron: Cron = SECONDLY) -> Process:
-            process = Process(state, do, cron)
+        def start(
+            do: Callable[[Recorder], None], cron: Cron = SECONDLY, may: Callable[[], bool] = lambda: True
+        ) -> Process:
+            process = Process(state, do, cron, may)
             stack.callback(process.history.close)
             stack.enter_context(process.schedule)
             return process
@@ -125,6 +135,24 @@ def test_two_processes_run_each_due_time_once(start: Callable[..., Process]) -> 
     assert {(run.outcome, str(run.detail), run.schedule) for run in ended} == {
         (RunOutcome.DONE, "{'rows': 5}", "every second")
     }
+
+
+def test_a_process_that_may_not_leaves_the_due_times_to_others(start: Callable[..., Process]) -> None:
+    """It has another configuration than the index."""
+    asked: list[bool] = []
+
+    def may() -> bool:
+        asked.append(True)
+        return False
+
+    def never(recorder: Recorder) -> None:
+        raise AssertionError("it may not")
+
+    start(never, may=may)
+    eventually(lambda: len(asked) >= 3)
+    able = start(done)
+    eventually(lambda: len([run for run in able.runs() if run.outcome is RunOutcome.DONE]) >= 3)
+    assert {run.outcome for run in able.runs()} <= {RunOutcome.DONE, RunOutcome.RUNNING}
 
 
 def test_two_processes_never_run_a_job_at_once(start: Callable[..., Process]) -> None:
