@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from syncer.core.error import LeaseHeld
+from syncer.core.error import FatalError, LeaseHeld
 from syncer.core.index import IndexRecord
 from syncer.core.position import earlier
 from syncer.engine.attach import prove_index
@@ -85,11 +85,19 @@ class Upkeep:
         if held_back > HELD_BACK_SECONDS and self._telling.due():
             self._events.held_back(held_back, self._reader.source.blockers())
         if self._proof.due():
-            prove_index(self._pipeline, self._record)
+            self._prove_index()
         if self._prune.due():
             self._prune_tombstones()
         if polled.reconcile or self._begin_again.due():
             self._begin()
+
+    def _prove_index(self) -> None:
+        try:
+            prove_index(self._pipeline, self._record)
+        except FatalError:
+            # Whoever has taken the lease may have swapped the index and deleted it since: that is no fault.
+            self._lease.prove()
+            raise
 
     def close(self) -> None:
         """End what goes on beside the polls. Never raises."""
