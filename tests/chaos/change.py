@@ -42,6 +42,8 @@ COLUMNS = ", ".join(FIELDS)
 COLD = 1500
 #: Rows that are changed all the time.
 HOT = 30
+#: Rows that no writer touches, with keys below 0: a search finds all of them, whenever it is made.
+STILL = 200
 
 
 class Stamp(Enum):

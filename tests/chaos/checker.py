@@ -76,7 +76,9 @@ def compare(source_url: str, client: Elasticsearch, alias: str, journal: Journal
 def _read(source_url: str) -> tuple[dict[int, dict[str, Any]], set[int]]:
     with psycopg.connect(source_url, row_factory=dict_row) as connection:
         rows = connection.execute(f"SELECT {COLUMNS}, deleted_at FROM public.item".encode()).fetchall()
-        letters = connection.execute("SELECT key FROM syncer.dead_letters").fetchall()
+        letters = connection.execute(
+            "SELECT key FROM syncer.dead_letters JOIN syncer.indices ON index = name WHERE followed"
+        ).fetchall()
     return {row["id"]: row for row in rows}, {int(letter["key"][0]) for letter in letters}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.chaos import schedule
+from tests.chaos import schedule, succession
 from tests.chaos.world import World
 
 
@@ -25,6 +25,10 @@ class Fault:
     spoil: float = 0.005
     #: Not in the short form: others do much the same.
     long: bool = False
+    #: The index is compared with the table meanwhile.
+    compares: bool = False
+    #: It comes to an end by itself, and writers write until then.
+    ends: bool = False
     #: A daemon may end by itself, and a supervisor starts it again.
     may_end: bool = False
 
@@ -48,11 +52,12 @@ FAULTS = {
         Fault(schedule.bulk_refused, bulk_proxy=True),
         Fault(schedule.index_blocked),
         Fault(schedule.shards_restarted, may_end=True),
-        Fault(schedule.company),
+        Fault(schedule.company, compares=True),
         Fault(schedule.clock_steps_back, unsteady=True),
         Fault(schedule.rows_refused, spoil=0.1),
         Fault(schedule.paused),
-        Fault(schedule.table_truncated, long=True),
+        Fault(schedule.table_truncated, long=True, compares=True),
+        Fault(succession.rebuilt, ends=True, compares=True),
         Fault(schedule.mixture, source_proxy=True, elastic_proxy=True, bulk_proxy=True),
     )
 }

@@ -161,7 +161,7 @@ def index_blocked(world: World) -> None:
 
 def shards_restarted(world: World) -> None:
     """The index is closed and opened, which makes it forget what was deleted, beside backfills and resyncs."""
-    _together(world, _close_and_open, _deliver_again)
+    together(world, _close_and_open, _deliver_again)
 
 
 def _close_and_open(world: World) -> None:
@@ -181,11 +181,12 @@ def _close_and_open(world: World) -> None:
 
 def company(world: World) -> None:
     """Backfill, resync and verify --repair beside the daemon and each other."""
-    _together(world, _deliver_again, _repair)
+    together(world, _deliver_again, _repair)
     assert set(world.codes) <= {0, 1}, world.journal.faults()
 
 
-def _together(world: World, *works: Callable[[World], None]) -> None:
+def together(world: World, *works: Callable[[World], None]) -> None:
+    """Do all of it at once, and wait for the last one."""
     with ThreadPoolExecutor(len(works)) as threads:
         for future in [threads.submit(work, world) for work in works]:
             future.result()
@@ -257,4 +258,4 @@ def table_truncated(world: World) -> None:
 def mixture(world: World) -> None:
     """Two or three kinds at once."""
     kinds = [syncer_killed, sessions_ended, source_network, elastic_network, bulk_refused, index_blocked]
-    _together(world, *world.chance.sample([*kinds, _deliver_again], world.chance.randint(2, 3)))
+    together(world, *world.chance.sample([*kinds, _deliver_again], world.chance.randint(2, 3)))

@@ -113,20 +113,30 @@ class World:
 
     @property
     def index(self) -> str | None:
-        """The physical index behind the alias, once it is there."""
-        found = list(self.elastic.client.indices.get(index=f"{self.installation.alias}-*"))
-        return found[0] if found else None
+        """The physical index that the daemon follows, once it is there."""
+        found = self.sql("SELECT name FROM syncer.indices WHERE followed AND phase <> 'new'")
+        return str(found[0][0]) if found else None
 
     @property
     def loaded(self) -> bool:
         """Whether the first load is over: commands that deliver to the index refuse before."""
-        return bool(self.sql("SELECT FROM syncer.indices WHERE phase = 'live'"))
+        return bool(self.sql("SELECT name FROM syncer.indices WHERE phase = 'live'"))
 
     def configure(self, pipeline: Mapping[str, Any], rest: Mapping[str, Any]) -> None:
         """Write the configuration; rest: further sections."""
         self.installation.configure(**pipeline)
         path = self.installation.directory / "syncer.yaml"
         path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **rest}))
+
+    def retype(self, **fields: object) -> None:
+        """Write the configuration with other types of fields; a daemon that runs has read it before."""
+        path = self.installation.directory / "syncer.yaml"
+        settings = yaml.safe_load(path.read_text())
+        settings["pipelines"][self.installation.alias]["fields"] |= fields
+        # Whoever reads it meanwhile must not find half of it.
+        fresh = path.with_suffix(".new")
+        fresh.write_text(yaml.safe_dump(settings))
+        fresh.replace(path)
 
     def settle(self, seconds: float) -> None:
         """Wait until every checkpoint has passed all that was written: then everything must be in the index.
@@ -141,7 +151,7 @@ class World:
             # asks for is known once a checkpoint has passed it.
             ((reached,),) = self.sql(
                 "SELECT min(coalesce(watermark, '-infinity')) FROM syncer.checkpoints JOIN syncer.indices "
-                "ON index = name WHERE phase = 'live' AND reconcile IS NULL"
+                "ON index = name WHERE followed AND phase = 'live' AND reconcile IS NULL"
             )
             if reached is not None and reached >= written:
                 return

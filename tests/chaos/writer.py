@@ -24,6 +24,8 @@ class Habits:
 
     stamp: Stamp
     hard_deletes: bool
+    #: Between two transactions, at most.
+    pause_seconds: float
     spoil: float = 0.005
 
 
@@ -45,6 +47,7 @@ class Writer(threading.Thread):
         self._changes = Changes(
             self._chance, number, habits.stamp, hard_deletes=habits.hard_deletes, spoil=habits.spoil
         )
+        self._pause_seconds = habits.pause_seconds
         self._journal = journal
         self._stopping = threading.Event()
         self._count = 0
@@ -72,7 +75,7 @@ class Writer(threading.Thread):
         try:
             while not self._stopping.is_set():
                 with suppress(psycopg.OperationalError), self._connected() as connection:
-                    while not self._stopping.wait(self._chance.uniform(0, 0.03)):
+                    while not self._stopping.wait(self._chance.uniform(0, self._pause_seconds)):
                         self._write(connection)
                         self._end_prepared(connection, time.monotonic())
                 self._stopping.wait(0.1)
