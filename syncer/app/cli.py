@@ -148,7 +148,7 @@ def backfill(
 def rebuild(
     context: typer.Context,
     pipeline: Pipeline,
-    swap: Annotated[bool, typer.Option(" /--no-swap", help="Only build it: it waits for `syncer promote`.")] = True,
+    no_swap: Annotated[bool, typer.Option("--no-swap", help="Only build it: it waits for `syncer promote`.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Do not go on with an unfinished index.")] = False,
     take_over: TakeOver = False,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Connections to the source.")] = 1,
@@ -161,7 +161,9 @@ def rebuild(
     from syncer.app.commands.rebuild import rebuild as command
 
     context.obj.json = json
-    raise typer.Exit(command(context.obj, pipeline, swaps=swap, restart=restart, take_over=take_over, workers=workers))
+    raise typer.Exit(
+        command(context.obj, pipeline, swaps=not no_swap, restart=restart, take_over=take_over, workers=workers)
+    )
 
 
 @app.command()

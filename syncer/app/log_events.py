@@ -87,7 +87,7 @@ class LogEvents:
             alias=alias,
             index=index,
             found="an index of that name" if targets.is_index else sorted(targets.indices),
-            hint=f"point the alias to it: syncer promote {self._pipeline}",
+            hint=f"point the alias to it: syncer promote {self._pipeline}; with --take-over, where others have it too",
         )
 
     def polled(self, polled: Polled, seconds: float) -> None:

@@ -73,7 +73,7 @@ class LoadBar:
             if self._task is None:
                 self._bars.start()
                 # What an earlier process settled says nothing about this one's speed.
-                self._task = self._bars.add_task(self._pipeline, total=total, before=settled)
+                self._task = self._bars.add_task(self._pipeline, total=total, completed=settled, before=settled)
             self._bars.update(self._task, completed=settled, total=total)
 
     def done(self) -> None:

@@ -118,6 +118,9 @@ def test_a_rebuild_that_is_killed_in_each_phase_goes_on_where_it_was(installatio
     if list(installation.client.indices.get_alias(name=installation.alias)) == [old]:  # else the last kill came late
         assert installation.json("rebuild", installation.alias)["index"] == new
     assert list(installation.client.indices.get_alias(name=installation.alias)) == [new]
+    # As when it is killed after the swap, before it could say so.
+    installation.sql("UPDATE syncer.runs SET outcome = 'interrupted' WHERE id = (SELECT max(id) FROM syncer.runs)")
+    assert installation.json("rebuild", installation.alias)["index"] == new, "nothing is built again"
     settings = installation.client.indices.get_settings(index=new, flat_settings=True)
     assert settings[new]["settings"]["index.refresh_interval"] == "1s"
     installation.succeed("run", "--once")

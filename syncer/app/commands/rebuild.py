@@ -15,7 +15,9 @@ from syncer.app.invocation import Invocation
 from syncer.app.log_events import LogEvents
 from syncer.app.progress import progress
 from syncer.app.recorded import recorded
+from syncer.app.wiring import Application
 from syncer.core.index import Phase
+from syncer.core.run import RunOutcome
 from syncer.engine import rebuild as engine
 from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline
@@ -28,14 +30,11 @@ def rebuild(
     invocation: Invocation, name: str, *, swaps: bool, restart: bool, take_over: bool, workers: int
 ) -> ExitCode:
     """Build an index beside the one that is searched, and let it take its place; goes on with an unfinished one."""
-    return _act(
-        invocation,
-        name,
-        "rebuild",
-        lambda pipeline, events: engine.rebuild(
-            pipeline, events, swaps=swaps, restart=restart, take_over=take_over, workers=workers
-        ),
-    )
+
+    def act(pipeline: Pipeline, events: Events) -> Rebuilt:
+        return engine.rebuild(pipeline, events, swaps=swaps, restart=restart, take_over=take_over, workers=workers)
+
+    return _act(invocation, name, "rebuild", act, finish=swaps and not restart)
 
 
 def promote(invocation: Invocation, name: str, *, take_over: bool) -> ExitCode:
@@ -52,7 +51,7 @@ def rollback(invocation: Invocation, name: str, *, take_over: bool) -> ExitCode:
     )
 
 
-def _act(invocation: Invocation, name: str, job: str, act: Act) -> ExitCode:
+def _act(invocation: Invocation, name: str, job: str, act: Act, *, finish: bool = False) -> ExitCode:
     with invocation.application() as (application, clock):
         (name,) = application.names([name])
         started = clock.monotonic()
@@ -64,11 +63,28 @@ def _act(invocation: Invocation, name: str, job: str, act: Act) -> ExitCode:
             progress([name], clock, console) as loading,
             progress([name], clock, console, event="comparing") as comparing,
         ):
-            rebuilt = act(pipeline, LogEvents(name, loading[name], comparing[name]))
+            finished = _finished(application, pipeline) if finish else None
+            rebuilt = finished or act(pipeline, LogEvents(name, loading[name], comparing[name]))
             outcome = _Outcome(name, rebuilt, clock.monotonic() - started)
             run.ended(outcome.exit_code, outcome.document())
     invocation.show(outcome.document(), outcome.text)
     return outcome.exit_code
+
+
+def _finished(application: Application, pipeline: Pipeline) -> Rebuilt | None:
+    """Return what the last rebuild has done, where it was interrupted after the swap: only its report was missing.
+
+    Else whoever runs a killed command again would build another index, and retention delete the one of before.
+    """
+    runs = application.history.runs([pipeline.name], job="rebuild", limit=2)  # the newest is this one
+    if len(runs) < 2 or runs[1].outcome is not RunOutcome.INTERRUPTED:
+        return None
+    live = pipeline.store.index(pipeline.name)
+    if live is None or live.phase is not Phase.LIVE or live.fingerprint != dict(pipeline.fingerprint):
+        return None
+    since = runs[1].started_at
+    replaced = [each for each in pipeline.store.indices(pipeline.name) if each.kept_since and each.kept_since >= since]
+    return Rebuilt(live.name, Phase.LIVE, old=replaced[-1].name) if replaced else None
 
 
 @dataclass(frozen=True, slots=True)

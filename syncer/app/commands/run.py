@@ -149,7 +149,9 @@ def _reread(
     try:
         renewed = application.renewed(invocation.settings())
         fresh = _built(lambda: renewed.pipeline(pipeline.name), clock, events)
-    except SyncerError:
+    except SyncerError as error:
+        log = structlog.get_logger(pipeline=pipeline.name)
+        log.warning("the configuration could not be read again", error=one_line(error.message))
         raise mismatch from None
     if fresh is not None and fresh.fingerprint == pipeline.fingerprint:
         raise mismatch
