@@ -37,7 +37,9 @@ def prove_fingerprint(pipeline: Pipeline, record: IndexRecord) -> None:
             case Course.GROW:
                 hint = f"let it grow in place: syncer run {pipeline.name}"
             case Course.ROLL_BACK:
-                hint = f"an index of this configuration is kept: syncer rollback {pipeline.name}"
+                kept = kept_of_this(pipeline)
+                name = kept.name if kept is not None else "one that was kept"
+                hint = f"index {name} was built from this configuration: syncer rollback {pipeline.name}"
     raise FingerprintMismatch(
         f"the configuration of pipeline {pipeline.name!r} no longer matches index {record.name}: {'; '.join(changed)}",
         hint=hint,

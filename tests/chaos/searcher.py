@@ -83,7 +83,10 @@ class Searcher(threading.Thread):
         hits = answer["hits"]["hits"]
         indices = {str(hit["_index"]) for hit in hits}
         self.found.update(indices)
-        behind = sorted(self._client.indices.get_alias(name=self._alias))
+        aliased = self._client.indices.get_alias(name=self._alias).body
+        if not aliased:
+            raise TransportError("an empty answer")  # of an embedded engine that is ending
+        behind = sorted(aliased)
         if len(hits) != STILL or len({hit["_id"] for hit in hits}) != STILL:
             return f"{len(hits)} of {STILL} rows in {sorted(indices)}"
         if len(indices) != 1 or len(behind) != 1:

@@ -16,11 +16,11 @@ SWAP_MUTANTS = (
         (
             Edit(
                 SWAP,
-                "            lease.succeed(old.lease, pipeline.clock.now())\n"
-                "            finish_publishing(pipeline, lease, record, take_over=take_over)\n",
-                "            pipeline.indices.publish(record.name, record.alias, take_over=take_over)\n"
-                "            lease.succeed(old.lease, pipeline.clock.now())\n"
-                "            lease.update(phase=Phase.LIVE)\n",
+                "        lease.succeed(held, pipeline.clock.now())\n"
+                "        finish_publishing(pipeline, lease, record, take_over=take_over)\n",
+                "        pipeline.indices.publish(record.name, record.alias, take_over=take_over)\n"
+                "        lease.succeed(held, pipeline.clock.now())\n"
+                "        lease.update(phase=Phase.LIVE)\n",
             ),
         ),
         ACTS,
@@ -30,15 +30,17 @@ SWAP_MUTANTS = (
         (
             Edit(
                 SWAP,
-                "        with handed_over(pipeline, old_name) as old:\n            catch_up()\n",
-                "        catch_up()\n        with handed_over(pipeline, old_name) as old:\n",
+                "    with handed_over(pipeline, old.name) if old is not None else nullcontext() as held:\n"
+                "        catch_up()\n",
+                "    catch_up()\n"
+                "    with handed_over(pipeline, old.name) if old is not None else nullcontext() as held:\n",
             ),
         ),
         ACTS,
     ),
     Mutant(
         "the new index catches up before searches find it",
-        (Edit(SWAP, "as old:\n            catch_up()\n", "as old:\n"),),
+        (Edit(SWAP, "as held:\n        catch_up()\n", "as held:\n"),),
         ACTS,
     ),
     Mutant(
@@ -82,10 +84,32 @@ SWAP_MUTANTS = (
             Edit(
                 REBUILD,
                 "        # Of this configuration: a rollback that was interrupted, and that a second one would undo.\n"
-                "        if not finished.complete or not differences(live.fingerprint, pipeline.fingerprint):\n",
+                "        if not finished.complete or not "
+                "(gone or differences(live.fingerprint, pipeline.fingerprint)):\n",
                 "        if not finished.complete:\n",
             ),
         ),
+        SWAPS,
+    ),
+    Mutant(
+        "a configuration that was replaced changes nothing by itself",
+        (
+            Edit(
+                "syncer/core/course.py",
+                "    if signature(fingerprint) in record.superseded:\n        return Course.REFUSE\n",
+                "",
+            ),
+        ),
+        CHANGES,
+    ),
+    Mutant(
+        "a command of before writes nothing to an index that has grown",
+        (Edit("syncer/engine/course.py", "    prove_fingerprint(pipeline, record)\n", ""),),
+        CHANGES,
+    ),
+    Mutant(
+        "the alias can be had before the roles change",
+        (Edit(SWAP, "            pipeline.indices.prove_alias(record.alias, pipeline.name)\n", "            pass\n"),),
         SWAPS,
     ),
     Mutant(
@@ -105,7 +129,7 @@ SWAP_MUTANTS = (
     ),
     Mutant(
         "fields that were added are to be filled",
-        (Edit(ATTACH, ", filling=True)\n", ")\n"),),
+        (Edit(ATTACH, "            filling=True,\n", ""),),
         CHANGES,
     ),
 )
