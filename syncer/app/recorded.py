@@ -71,7 +71,7 @@ def entered(run: PostgresRun, clock: Clock) -> Iterator[Recorder]:
     recorder = Recorder(clock)
     try:
         yield recorder
-    except Exception as error:
+    except Exception as error:  # a bug, too, is how the run ended
         recorder.failed(error)
         raise
     finally:

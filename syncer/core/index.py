@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from syncer.core.source_state import SourceIdentity
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,12 @@ class IndexStatistics:
     #: Of the primary shards.
     bytes: int
     health: str
+
+
+def kept_newest_first(records: Iterable[IndexRecord]) -> Sequence[IndexRecord]:
+    """Return those of the kept ones, the one that was live last first."""
+    kept = [record for record in records if record.role is Role.KEPT]
+    return sorted(kept, key=lambda record: record.kept_since or _NEVER, reverse=True)
 
 
 def write_alias(index: str) -> str:

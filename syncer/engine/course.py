@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from syncer.core.course import Course, course
 from syncer.core.definition import changes
 from syncer.core.error import FingerprintMismatch, IndexMissing
 from syncer.core.fingerprint import differences
-from syncer.core.index import IndexRecord, Phase, Role
+from syncer.core.index import IndexRecord, Phase, Role, kept_newest_first
 from syncer.engine.pipeline import OnChange, Pipeline
 
 
@@ -61,6 +59,5 @@ def course_of(pipeline: Pipeline, record: IndexRecord) -> Course:
 
 def kept_of_this(pipeline: Pipeline) -> IndexRecord | None:
     """Return the newest kept index that was built from this configuration."""
-    kept = [record for record in pipeline.store.indices(pipeline.name) if record.phase is Phase.KEPT]
-    kept.sort(key=lambda record: record.kept_since or datetime.min.replace(tzinfo=UTC))
-    return next((each for each in reversed(kept) if not differences(each.fingerprint, pipeline.fingerprint)), None)
+    kept = [each for each in kept_newest_first(pipeline.store.indices(pipeline.name)) if each.phase is Phase.KEPT]
+    return next((each for each in kept if not differences(each.fingerprint, pipeline.fingerprint)), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from syncer.core.definition import changes
 from syncer.core.error import ConfigurationError, FingerprintMismatch, IndexMissing, LeaseHeld, SyncerError
@@ -60,13 +60,9 @@ def rebuild(
     the table, and what loading and polling raise.
     """
     pipeline.prove_not_paused()
+    if finished := _finish_interrupted(pipeline, events, take_over=take_over):
+        return finished
     live = pipeline.store.index(pipeline.name)
-    if live is not None and live.phase is Phase.PUBLISHING:
-        finished = _finish_swap(pipeline, live, events, take_over=take_over)
-        gone = not pipeline.indices.statistics([live.name])
-        if not finished.complete or not (gone or differences(live.fingerprint, pipeline.fingerprint)):
-            return finished
-        live = replace(live, phase=Phase.LIVE)
     if not swaps and (live is None or live.phase is not Phase.LIVE):
         raise ConfigurationError(
             f"pipeline {pipeline.name!r} has no index yet that a new one could wait beside",
@@ -120,13 +116,8 @@ def rollback(pipeline: Pipeline, events: Events, *, take_over: bool = False) -> 
     FingerprintMismatch where none was built from this configuration, LeaseHeld, and Paused.
     """
     pipeline.prove_not_paused()
-    live = pipeline.store.index(pipeline.name)
-    if live is not None and live.phase is Phase.PUBLISHING:
-        finished = _finish_swap(pipeline, live, events, take_over=take_over)
-        gone = not pipeline.indices.statistics([live.name])
-        # Of this configuration: a rollback that was interrupted, and that a second one would undo.
-        if not finished.complete or not (gone or differences(live.fingerprint, pipeline.fingerprint)):
-            return finished
+    if finished := _finish_interrupted(pipeline, events, take_over=take_over):
+        return finished
     kept = kept_of_this(pipeline)
     if kept is None:
         other = _of_role(pipeline, Role.KEPT)
@@ -239,6 +230,19 @@ def _why(pipeline: Pipeline, record: IndexRecord, *, restart: bool) -> str | Non
         # Of which configuration is not known, and the server would not create it again from another one.
         return "it was hardly begun"
     return "it was gone already" if record.phase is not Phase.NEW and not there else None
+
+
+def _finish_interrupted(pipeline: Pipeline, events: Events, *, take_over: bool) -> Rebuilt | None:
+    """Finish a swap that was interrupted; return what came of it where that is all that was asked for."""
+    live = pipeline.store.index(pipeline.name)
+    if live is None or live.phase is not Phase.PUBLISHING:
+        return None
+    finished = _finish_swap(pipeline, live, events, take_over=take_over)
+    gone = not pipeline.indices.statistics([live.name])
+    # Of this configuration: it is this very command that was interrupted, and a second run would undo it.
+    if not finished.complete or not (gone or differences(live.fingerprint, pipeline.fingerprint)):
+        return finished
+    return None
 
 
 def _finish_swap(pipeline: Pipeline, live: IndexRecord, events: Events, *, take_over: bool) -> Rebuilt:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from syncer.core.error import LeaseError
-from syncer.core.index import IndexRecord, Phase, Role
+from syncer.core.index import IndexRecord, Phase, Role, kept_newest_first
 from syncer.engine.events import Events
 from syncer.engine.insist import Stopped
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.swap import handed_over
 from syncer.ports import Lease
-
-_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 def retire(pipeline: Pipeline, events: Events) -> Sequence[str]:
@@ -45,8 +42,7 @@ def discard(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Event
 
 
 def _superfluous(pipeline: Pipeline) -> Sequence[tuple[IndexRecord, str]]:
-    kept = [record for record in pipeline.store.indices(pipeline.name) if record.role is Role.KEPT]
-    kept.sort(key=lambda record: record.kept_since or _FIRST, reverse=True)
+    kept = kept_newest_first(pipeline.store.indices(pipeline.name))
     there = pipeline.indices.statistics([record.name for record in kept]) if kept else {}
     searched = {index for alias in {each.alias for each in kept} for index in pipeline.indices.targets(alias).indices}
     retention, now = pipeline.retention, pipeline.clock.now()
@@ -64,6 +60,6 @@ def _superfluous(pipeline: Pipeline) -> Sequence[tuple[IndexRecord, str]]:
             continue  # a swap was interrupted, or somebody has pointed the alias back to it
         if place > retention.indices:
             found.append((record, f"{retention.indices} newer ones are kept"))
-        elif now - (record.kept_since or _FIRST) > retention.age:
+        elif record.kept_since is not None and now - record.kept_since > retention.age:
             found.append((record, f"it was kept since {record.kept_since:%Y-%m-%d %H:%M:%S} UTC"))
     return found

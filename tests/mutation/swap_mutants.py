@@ -83,10 +83,8 @@ SWAP_MUTANTS = (
         (
             Edit(
                 REBUILD,
-                "        # Of this configuration: a rollback that was interrupted, and that a second one would undo.\n"
-                "        if not finished.complete or not "
-                "(gone or differences(live.fingerprint, pipeline.fingerprint)):\n",
-                "        if not finished.complete:\n",
+                "    if not finished.complete or not (gone or differences(live.fingerprint, pipeline.fingerprint)):\n",
+                "    if not finished.complete:\n",
             ),
         ),
         SWAPS,

@@ -17,7 +17,7 @@ from syncer.app.invocation import Invocation
 from syncer.app.wiring import Application
 from syncer.core.error import SyncerError
 from syncer.core.fingerprint import differences
-from syncer.core.index import IndexRecord, IndexStatistics, Phase, Targets
+from syncer.core.index import IndexRecord, IndexStatistics, Phase
 
 _HEALTH = {"green": "green", "yellow": "yellow", "red": "red"}
 
@@ -85,17 +85,13 @@ def _listed(application: Application, name: str) -> Sequence[_Listed]:
         _Listed(
             record,
             statistics.get(record.name),
-            _is_searched(targets[record.alias], record),
+            record.name in targets[record.alias].indices,
             None if configured is None or not record.fingerprint else not differences(record.fingerprint, configured),
         )
         for record in records
         # Nothing is there yet.
         if record.phase is not Phase.NEW
     ]
-
-
-def _is_searched(targets: Targets, record: IndexRecord) -> bool:
-    return record.name in targets.indices
 
 
 def _fingerprint(application: Application, name: str) -> Mapping[str, str] | None:
