@@ -45,12 +45,15 @@ class RecordedEvents:
     loads: list[tuple[int, int]] = field(default_factory=list)
     trouble: list[SyncerError] = field(default_factory=list)
     blocked: list[tuple[float, Sequence[Blocker]]] = field(default_factory=list)
+    delays: list[tuple[int, str]] = field(default_factory=list)
     reconciliations: list[Verified] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     discards: list[str] = field(default_factory=list)
     unassigned: list[int] = field(default_factory=list)
     swaps: list[tuple[str | None, str]] = field(default_factory=list)
     extensions: list[list[str]] = field(default_factory=list)
+    replacements: list[list[str]] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
     strays: list[Targets] = field(default_factory=list)
     on_poll: Callable[[], None] = lambda: None
     on_filled: Callable[[], None] = lambda: None
@@ -66,6 +69,9 @@ class RecordedEvents:
     def loaded(self, record: IndexRecord) -> None:
         """Not remembered."""
 
+    def replacing(self, record: IndexRecord, changes: Sequence[str]) -> None:
+        self.replacements.append(list(changes))
+
     def building(self, record: IndexRecord) -> None:
         self.phases.append(record.phase)
 
@@ -74,6 +80,9 @@ class RecordedEvents:
 
     def discarded(self, record: IndexRecord, why: str) -> None:
         self.discards.append(record.name)
+
+    def building_graphs(self, index: str) -> None:
+        """Not remembered."""
 
     def not_green(self, index: str, unassigned: int) -> None:
         self.unassigned.append(unassigned)
@@ -109,6 +118,12 @@ class RecordedEvents:
 
     def held_back(self, seconds: float, blockers: Sequence[Blocker]) -> None:
         self.blocked.append((seconds, blockers))
+
+    def behind(self, seconds: float) -> None:
+        self.lags.append(seconds)
+
+    def put_off(self, documents: int, reason: str) -> None:
+        self.delays.append((documents, reason))
 
     def reconciled(self, verified: Verified) -> None:
         self.reconciliations.append(verified)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -18,8 +17,8 @@ from syncer.app.argument import Json, Pipeline, Pipelines, SomePipelines
 from syncer.app.exit_code import ExitCode, exit_code
 from syncer.app.invocation import Invocation
 from syncer.app.stop_signal import leave
-from syncer.core.error import SyncerError
 from syncer.core.hit import Mode
+from syncer.core.run import RunJob
 
 # Commands are imported where they are called: `syncer --help` must not wait for torch, nor for any client.
 
@@ -152,15 +151,23 @@ def rebuild(
     restart: Annotated[bool, typer.Option("--restart", help="Do not go on with an unfinished index.")] = False,
     take_over: TakeOver = False,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Connections to the source.")] = 1,
+    give_up: Annotated[
+        bool, typer.Option("--abandon", help="Only delete the index that is not finished, or waits.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Build an index as configured, compare it with the table, and let searches find it; safe while the daemon runs.
 
     The index before is kept: `syncer rollback`. Killed, the same command goes on where it was.
     """
+    from syncer.app.commands.rebuild import abandon
     from syncer.app.commands.rebuild import rebuild as command
 
     context.obj.json = json
+    if give_up:
+        if no_swap or restart or take_over:
+            raise typer.BadParameter("goes with no other option", param_hint="--abandon")
+        raise typer.Exit(abandon(context.obj, pipeline))
     raise typer.Exit(
         command(context.obj, pipeline, swaps=not no_swap, restart=restart, take_over=take_over, workers=workers)
     )
@@ -305,7 +312,7 @@ def schedule(context: typer.Context, pipelines: Pipelines = None, json: Json = F
 def history(
     context: typer.Context,
     pipelines: Pipelines = None,
-    job: Annotated[str | None, typer.Option("--job", help="Only runs of this one: backfill, verify, …")] = None,
+    job: Annotated[RunJob | None, typer.Option("--job", help="Only runs of this one.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many runs.")] = 20,
     json: Json = False,
 ) -> None:
@@ -366,15 +373,7 @@ def execute(arguments: list[str], invocation: Invocation) -> int:
         app(arguments, prog_name="syncer", obj=invocation)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.DONE
-    except SyncerError as error:
-        return _failed(error, str(error), invocation)
-    except Exception as error:  # a bug: people get a line to report, not a traceback
-        return _failed(error, f"unexpected {type(error).__name__}: {error}\n  → see more with --debug", invocation)
+    except Exception as error:
+        invocation.tell(error)
+        return exit_code(error)
     return ExitCode.DONE
-
-
-def _failed(error: Exception, text: str, invocation: Invocation) -> ExitCode:
-    if invocation.debug:
-        text = "".join(traceback.format_exception(error)) + text
-    sys.stderr.write(f"syncer: {invocation.redact(text)}\n")
-    return exit_code(error)

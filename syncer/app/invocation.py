@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from syncer.app.exit_code import ExitCode
+from syncer.app.exit_code import ExitCode, exit_code
 from syncer.app.redaction import Redact, redactor
-from syncer.core.error import TransientError
+from syncer.core.error import LeaseLost, SyncerError, TransientError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -81,7 +82,7 @@ class Invocation:
             application = Application(settings, clock)
             try:
                 yield application, clock
-            except TransientError as error:
+            except (LeaseLost, TransientError) as error:
                 if not clock.stopping():
                     raise
                 raise SystemExit(when_stopped) from error
@@ -102,3 +103,22 @@ class Invocation:
             console = Console(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)
             console.print(text(), crop=False)
         sys.stdout.flush()
+
+    def tell(self, error: Exception) -> None:
+        """Say on standard error what has ended the command; where its result would be JSON, as a JSON log line."""
+        if isinstance(error, SyncerError):
+            message, hint = error.message, error.hint
+        else:  # a bug: people get a line to report, not a traceback
+            message, hint = f"unexpected {type(error).__name__}: {error}", "see more with --debug"
+        if self.json:
+            import structlog
+
+            from syncer.app.log import STDERR, configure
+
+            configure(self.log_level, json=True, stream=STDERR, redact=self.redact)
+            code, shown = int(exit_code(error)), error if self.debug else None
+            structlog.get_logger().error("error", message=message, hint=hint, exit_code=code, exc_info=shown)
+            return
+        text = "".join(traceback.format_exception(error)) if self.debug else ""
+        text += f"{message}\n  → {hint}" if hint else message
+        sys.stderr.write(f"syncer: {self.redact(text)}\n")

@@ -42,6 +42,9 @@ class LogEvents:
         self._progress.done()
         self._log.info("loaded", index=record.name, alias=record.alias)
 
+    def replacing(self, record: IndexRecord, changes: Sequence[str]) -> None:
+        self._log.info("rebuilding by itself", index=record.name, changes=list(changes))
+
     def building(self, record: IndexRecord) -> None:
         self._progress.done()
         if self._comparing is not None:
@@ -54,6 +57,9 @@ class LogEvents:
 
     def discarded(self, record: IndexRecord, why: str) -> None:
         self._log.info("index deleted", index=record.name, reason=why)
+
+    def building_graphs(self, index: str) -> None:
+        self._log.info("building graphs of vectors", index=index)
 
     def not_green(self, index: str, unassigned: int) -> None:
         self._log.warning("index is yellow: replicas find no place", index=index, unassigned=unassigned)
@@ -100,6 +106,12 @@ class LogEvents:
         """Log the oldest open transactions."""
         oldest = [{**asdict(b), "since": b.since.isoformat() if b.since else None} for b in blockers]
         self._log.warning("checkpoint held back by open transactions", behind_seconds=round(seconds), oldest=oldest)
+
+    def behind(self, seconds: float) -> None:
+        self._log.info("catching up", behind_seconds=round(seconds))
+
+    def put_off(self, documents: int, reason: str) -> None:
+        self._log.warning("documents put off", documents=documents, reason=one_line(reason))
 
     def reconciled(self, verified: Verified) -> None:
         counts = {str(kind): count for kind, count in verified.differences.items()}

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from syncer.adapters.postgres.history import PostgresRun
+from syncer.app.commands.summary import Summary
 from syncer.app.exit_code import ExitCode
 from syncer.app.log_events import one_line
-from syncer.app.wiring import Application
 from syncer.core.error import ConfigurationError, FatalError, SyncerError
-from syncer.core.run import RunOutcome
+from syncer.core.report import Report
+from syncer.core.run import ON_CHANGE, RunJob, RunOutcome
+from syncer.engine.pipeline import Ended
 from syncer.ports import Clock
+
+if TYPE_CHECKING:
+    from syncer.app.wiring import Application
 
 
 @dataclass(slots=True)
@@ -50,19 +55,36 @@ class Recorder:
 
 
 @contextmanager
-def recorded(application: Application, clock: Clock, pipeline: str, job: str) -> Iterator[Recorder]:
-    """Keep a command's run in the history: what the recorder is told, or the error that ends it.
+def recorded(
+    application: Application, clock: Clock, pipeline: str, job: RunJob, schedule: str | None = None
+) -> Iterator[Recorder]:
+    """Keep a run in the history: what the recorder is told, or the error that ends it. schedule: not by hand.
 
     Nobody else runs this job of the pipeline meanwhile. Raises LeaseHeld where somebody does, and StateUnavailable.
     """
     run = application.history.hold(pipeline, job)
     try:
         run.settle_abandoned(clock.now())
-        run.begin(clock.now())
+        run.begin(clock.now(), schedule=schedule)
         with entered(run, clock) as recorder:
             yield recorder
     finally:
         run.release()
+
+
+@contextmanager
+def by_itself(application: Application, clock: Clock, pipeline: str, job: RunJob) -> Iterator[Ended]:
+    """Keep in the history what a daemon does because the configuration was changed; raises what `recorded` does."""
+    started = clock.monotonic()
+    with recorded(application, clock, pipeline, job, ON_CHANGE) as run:
+
+        def ended(complete: bool, report: Report, detail: Mapping[str, Any]) -> None:
+            summary = Summary(pipeline, report, clock.monotonic() - started, remainder=bool(report.rejected))
+            run.ended(summary.exit_code, {**summary.document(), **detail})
+            if not complete:
+                run.outcome = RunOutcome.INTERRUPTED
+
+        yield ended
 
 
 @contextmanager

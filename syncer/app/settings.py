@@ -81,10 +81,10 @@ class ElasticsearchSettings(Section):
 
 
 class ModelSettings(Section):
-    """The model that embeds texts; loaded only where a pipeline has `embedding`."""
+    """The model that embeds texts. The daemon and `check` load it where a pipeline has `embedding`, others to embed."""
 
     model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", min_length=1)
-    """A name on the hub, or a folder."""
+    """A name on the hub, or a folder. Of a name what is in the local cache is taken; if nothing is, the newest."""
     backend: Literal["torch"] = "torch"
     """What runs the model."""
 

@@ -15,7 +15,9 @@ from syncer.adapters.postgres.inspection import load_progress
 from syncer.adapters.postgres.source import PostgresSource
 from syncer.adapters.postgres.tables import TOMBSTONES
 from syncer.app.blueprint import Blueprint
+from syncer.app.building import Building, building
 from syncer.app.deviation import Deviation, deviation
+from syncer.app.straying import straying
 from syncer.app.wiring import Application
 from syncer.core.error import SyncerError
 from syncer.core.fingerprint import differences
@@ -31,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class PipelineStatus:
-    """What is known of one pipeline now; None: not known, and `problems` say why."""
+    """What is known of one pipeline now; None: not known, and `problems` say why, and what else is wrong."""
 
     name: str
     #: `new`, `loading`, `following`, `paused`, or `stopped`: nobody holds the lease.
@@ -47,6 +49,8 @@ class PipelineStatus:
     #: The parts of the fingerprint that differ from the configuration.
     changed: Sequence[str] = ()
     deviation: Deviation | None = None
+    #: None: there is none.
+    building: Building | None = None
     #: Rows settled and rows in all.
     load: tuple[int, int] | None = None
     blockers: Sequence[Blocker] | None = None
@@ -77,6 +81,8 @@ class PipelineStatus:
             "verified_at": _text(record.verified_at) if record else None,
             "truncated_at": _text(record.reconcile) if record else None,
             "holder": self.overview.holder if self.overview else None,
+            "building": self.building.document() if self.building else None,
+            "filling": bool(record and record.filling),
             "load": dict(zip(("settled", "total"), self.load, strict=True)) if self.load else None,
             "blockers": None if self.blockers is None else [_blocker(blocker) for blocker in self.blockers],
             "unreachable": _counts(self.unreachable),
@@ -91,7 +97,7 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
     overview = store.overview(record.name) if record else None
     paused_since = store.paused(name)
     state = "paused" if paused_since else _state(record, overview)
-    status = PipelineStatus(name, state, record, overview, paused_since)
+    status = PipelineStatus(name, state, record, overview, paused_since, building=building(store, name))
     plan = _known(status, "the table", lambda: application.blueprint(name))
     now = clock.now()
     if plan is not None:
@@ -103,7 +109,7 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
         status.fingerprint_matches = not status.changed
         status.deviation = deviation(store, plan, record)
     if record.phase is Phase.LIVE or record.identity:
-        status.documents = _known(status, "Elasticsearch", lambda: _documents(application, record.name))
+        _known(status, "Elasticsearch", lambda: _look_at_index(application, record, status))
     status.load = _load(application, record.name)
     zone = application.settings.pipelines[name].watermark_zone
     # Stamped by the source's own clock.
@@ -111,6 +117,11 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
     # Before it is loaded nobody searches the index, so that nothing lags.
     for feed, checkpoint in overview.checkpoints.items() if record.phase is Phase.LIVE else ():
         _measure(status, checkpoint, now, None if feed.startswith(tombstones) else zone)
+        if checkpoint.deferred:
+            put_off = f"{checkpoint.deferred:,} documents are put off and sent again"
+            status.problems.append(f"{put_off}: {checkpoint.deferred_reason}")
+    if status.building and status.building.abandoned:
+        status.problems.append(f"{status.building.what}: {status.building.remedy}")
     return status
 
 
@@ -127,8 +138,12 @@ def _look_at_source(application: Application, plan: Blueprint, status: PipelineS
         session.close()
 
 
-def _documents(application: Application, index: str) -> int:
-    return ElasticIndices(application.elasticsearch, {}, IndexSettings()).count(index)
+def _look_at_index(application: Application, record: IndexRecord, status: PipelineStatus) -> None:
+    """Enter what the index holds, and what searches find in its place."""
+    indices = ElasticIndices(application.elasticsearch, {}, IndexSettings())
+    status.documents = indices.count(record.name)
+    if record.phase is Phase.LIVE and (found := straying(indices, record)):
+        status.problems.append(f"{found.what}: {found.remedy}")
 
 
 def _load(application: Application, index: str) -> tuple[int, int] | None:

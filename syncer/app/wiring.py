@@ -30,6 +30,7 @@ from syncer.adapters.postgres.vector_cache import PostgresVectorCache
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.lifecycle_settings import LifecycleSettings
 from syncer.app.pipeline_settings import PipelineSettings
+from syncer.app.recorded import by_itself
 from syncer.app.settings import Settings
 from syncer.core.error import ConfigurationError, SourceUnavailable, StateUnavailable
 from syncer.core.field import Declared, Field, VectorField, resolve_fields
@@ -146,10 +147,16 @@ class Application:
         model = self.embedder.description if settings.embedding else None
         return draw_up(name, settings, self.settings.alias(name), table, fields, vectors, model)
 
-    def pipeline(self, name: str) -> Pipeline:
-        """Return a pipeline, ready to run. Safe for several threads: they share clients and a model."""
+    def pipeline(self, name: str, *, with_model: bool = False) -> Pipeline:
+        """Return a pipeline, ready to run. Safe for several threads: they share clients and a model.
+
+        with_model: its model is loaded too, if it has one; else that waits for a text without a vector.
+        """
         with self._building:
-            return self.build(self.blueprint(name))
+            plan = self.blueprint(name)
+            if with_model and plan.vectors:
+                self.embedder.load()
+            return self.build(plan)
 
     def build(self, plan: Blueprint) -> Pipeline:
         """Return the pipeline of a blueprint."""
@@ -174,6 +181,7 @@ class Application:
             grows_from=plan.grows_from,
             on_change=OnChange(plan.settings.on_change),
             retention=Retention(plan.settings.retention.indices, timedelta(seconds=plan.settings.retention.age)),
+            recorded=lambda job: by_itself(self, self._clock, plan.name, job),
         )
 
     def lifecycle(self, settings: PipelineSettings) -> ElasticLifecycle:

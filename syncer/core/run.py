@@ -8,6 +8,24 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+#: The schedule of what a daemon does because the configuration was changed.
+ON_CHANGE = "on change"
+
+
+class RunJob(StrEnum):
+    """What is kept in the history."""
+
+    BACKFILL = "backfill"
+    VERIFY = "verify"
+    RETENTION = "retention"
+    PRUNE = "prune"
+    REBUILD = "rebuild"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    ABANDON = "abandon"
+    #: Of fields that were added in place.
+    FILL = "fill"
+
 
 class RunOutcome(StrEnum):
     """How a run has ended."""
@@ -29,7 +47,7 @@ class Run:
 
     pipeline: str
     job: str
-    #: What it was due by, as text; None: somebody has run it by hand.
+    #: What it was due by, as text: a cron expression, or ON_CHANGE; None: somebody has run it by hand.
     schedule: str | None
     due_at: datetime | None
     started_at: datetime

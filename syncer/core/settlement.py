@@ -20,6 +20,9 @@ class Checkpoint:
     polled_at: datetime
     #: That poll had read to the end of the feed.
     complete: bool
+    #: How many of the feed's keys it has put off, and why one of them.
+    deferred: int = 0
+    deferred_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

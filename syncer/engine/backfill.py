@@ -47,6 +47,7 @@ def backfill(
     restart: bool = False,
     workers: int = 1,
     prove: Callable[[], None] | None = None,
+    on_planned: Callable[[int], None] = lambda _rows: None,
     on_progress: OnProgress = lambda _settled, _total: None,
     stopping: Callable[[], bool] | None = None,
 ) -> Backfilled:
@@ -55,7 +56,8 @@ def backfill(
     first_load: the index is new and nobody else writes to it, so no write can revive a document. Its ranges stay, done,
     until the caller has made the index the one that is followed: else a load killed in between would start again.
     prove: called before each write, in place of a look whether the index is still of this configuration; what it raises
-    ends the backfill. stopping: in place of the process's own.
+    ends the backfill. on_planned: called with the rows in all, before the first write.
+    stopping: in place of the process's own.
     Raises what `Delivery.run` raises, and TooManyRejections; what is settled by then is kept.
     """
     prove = prove or partial(prove_current, pipeline, index)
@@ -68,6 +70,7 @@ def backfill(
         ranges = _plan(pipeline, progress, stopping)
         if not ranges:
             return Backfilled(Report(), complete=False, resumed=False)
+    on_planned(sum(part.rows for part in ranges))
     tally = _Tally(ranges, on_progress)
     todo = deque(part for part in ranges if not part.done)
 

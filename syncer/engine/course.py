@@ -33,7 +33,10 @@ def prove_fingerprint(pipeline: Pipeline, record: IndexRecord) -> None:
     if record.role is Role.LIVE:
         match course_of(pipeline, record):
             case Course.GROW:
-                hint = f"let it grow in place: syncer run {pipeline.name}"
+                hint = (
+                    f"let it grow in place: syncer run {pipeline.name}; "
+                    "a daemon that runs has to be restarted, for it reads its configuration when it starts"
+                )
             case Course.ROLL_BACK:
                 kept = kept_of_this(pipeline)
                 name = kept.name if kept is not None else "one that was kept"

@@ -29,7 +29,8 @@ class Embedding:
 
     def vectors(self, drafts: Sequence[Draft]) -> Vectors:
         """Return the vectors of the drafts' texts. Raises EmbedderUnavailable, StateUnavailable."""
-        texts = {_digest(text): text for draft in drafts for text in draft.texts.values() if not _blank(text)}
+        digests = {text: _digest(text) for draft in drafts for text in draft.texts.values() if not _blank(text)}
+        texts = {digest: text for text, digest in digests.items()}
         if not texts:
             return Vectors({})
         fingerprint = self._embedder.fingerprint
@@ -41,7 +42,7 @@ class Embedding:
             known |= computed
         return Vectors(
             {
-                draft.key: {name: known[_digest(text)] for name, text in draft.texts.items() if not _blank(text)}
+                draft.key: {name: known[digests[text]] for name, text in draft.texts.items() if text in digests}
                 for draft in drafts
             },
             embedded=len(missing),

@@ -24,6 +24,9 @@ class Events(Protocol):
     def loaded(self, record: IndexRecord) -> None:
         """The index is loaded and published."""
 
+    def replacing(self, record: IndexRecord, changes: Sequence[str]) -> None:
+        """A daemon begins to build another index, for the configuration differs from this one's."""
+
     def building(self, record: IndexRecord) -> None:
         """A rebuild has come to the phase of this record."""
 
@@ -32,6 +35,9 @@ class Events(Protocol):
 
     def discarded(self, record: IndexRecord, why: str) -> None:
         """An index was deleted, or forgotten where it was gone."""
+
+    def building_graphs(self, index: str) -> None:
+        """The server builds what searches for vectors need of an index that is loaded."""
 
     def not_green(self, index: str, unassigned: int) -> None:
         """So many copies of shards of an index that is about to be searched find no place."""
@@ -65,6 +71,12 @@ class Events(Protocol):
 
     def held_back(self, seconds: float, blockers: Sequence[Blocker]) -> None:
         """Open transactions have kept the checkpoint so far behind the clock; told once a minute while it lasts."""
+
+    def behind(self, seconds: float) -> None:
+        """Polls have not come to the end of what is committed for a minute, so much of it; told once a minute."""
+
+    def put_off(self, documents: int, reason: str) -> None:
+        """So many documents are put off, one of them for this reason; told once a minute while it lasts."""
 
     def reconciled(self, verified: Verified) -> None:
         """The index was compared with its table, which had been truncated."""

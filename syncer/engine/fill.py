@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from syncer.core.run import RunJob
 from syncer.engine.backfill import backfill
 from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline
@@ -20,9 +21,11 @@ def fill_added(pipeline: Pipeline, lease: Lease, events: Events, stopping: Calla
         return
     progress = pipeline.store.backfill(lease.index)
     try:
-        done = backfill(
-            pipeline, lease.index, progress, prove=lease.prove, on_progress=events.loading, stopping=stopping
-        )
+        with pipeline.recorded(RunJob.FILL) as ended:
+            done = backfill(
+                pipeline, lease.index, progress, prove=lease.prove, on_progress=events.loading, stopping=stopping
+            )
+            ended(done.complete, done.report, {"index": lease.index})
     finally:
         progress.release()
     if done.complete:

@@ -37,8 +37,8 @@ class Following:
         """
         self._pipeline = pipeline
         self._events = events
-        self._poller = _poller(pipeline, reader, lease, attached, clocks)
         self._upkeep = Upkeep(pipeline, reader, lease, attached.record, events, yields=yields)
+        self._poller = _poller(pipeline, reader, lease, attached, clocks, self._upkeep.wanted)
         self._prove = prove
 
     def polls(self) -> Generator[Polled, None, None]:
@@ -70,7 +70,14 @@ class Following:
         self._upkeep.close()
 
 
-def _poller(pipeline: Pipeline, reader: Reader, lease: Lease, attached: Attached, clocks: SourceClocks) -> Poller:
+def _poller(
+    pipeline: Pipeline,
+    reader: Reader,
+    lease: Lease,
+    attached: Attached,
+    clocks: SourceClocks,
+    wanted: Callable[[], bool],
+) -> Poller:
     index = attached.record.name
     delivery = pipeline.delivery(
         reader.documents,
@@ -92,4 +99,5 @@ def _poller(pipeline: Pipeline, reader: Reader, lease: Lease, attached: Attached
         pipeline.pacing,
         attached.delivered,
         due=lambda most: pipeline.store.passing_letters(index, pipeline.clock.now(), most),
+        wanted=wanted,
     )

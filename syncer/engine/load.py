@@ -77,6 +77,7 @@ def load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events, 
             first_load=True,
             workers=workers,
             prove=may_load,
+            on_planned=lambda rows: pipeline.indices.expect(record.name, rows),
             on_progress=events.loading,
         )
         if done.complete:

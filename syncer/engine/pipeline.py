@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 from syncer.core.error import Paused
+from syncer.core.report import Report
+from syncer.core.run import RunJob
 from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.embed import Embedding
 from syncer.engine.pacing import Pacing
@@ -30,6 +33,9 @@ from syncer.ports import (
     TableKeys,
     Tombstones,
 )
+
+#: Told how a run has ended: whether it came to its end, what it has delivered, and what else there is to say.
+Ended = Callable[[bool, Report, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,8 @@ class Pipeline:
     grows_from: Callable[[Mapping[str, Any]], bool] = lambda _definition: False
     on_change: OnChange = OnChange.REFUSE
     retention: Retention = field(default_factory=Retention)
+    #: Keeps what is done by itself, as a context, in the history. Raises LeaseHeld where somebody does the same.
+    recorded: Callable[[RunJob], AbstractContextManager[Ended]] = lambda _job: nullcontext(lambda *_: None)
 
     #: Moves ageing indices to other nodes; None: nobody does.
     lifecycle: Lifecycle | None = None

@@ -9,6 +9,7 @@ checkpoints.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -67,6 +68,10 @@ class Polled:
     retry_after: float | None = None
     #: The table was truncated: the index is to be compared with it.
     reconcile: bool = False
+    #: Why one of the keys is put off that are.
+    deferred_reason: str | None = None
+    #: Where it ended early: how far from the end of what is committed.
+    behind: timedelta = timedelta()
 
     @property
     def caught_up(self) -> bool:
@@ -116,8 +121,12 @@ class _Progress:
     deferred: dict[_Place, Change] = field(default_factory=dict)
     #: Dead letters that were put off; they stay due.
     put_off: int = 0
+    #: Why one key was put off.
+    deferred_reason: str | None = None
     reconcile: datetime | None = None
     retry_after: float | None = None
+    #: Somebody else wants the lease: no feed is read further.
+    wanted: bool = False
 
 
 class Poller:
@@ -136,10 +145,12 @@ class Poller:
         pacing: Pacing,
         delivered: Mapping[str, Sequence[Change]],
         due: Callable[[int], Sequence[Key]],
+        wanted: Callable[[], bool],
     ) -> None:
         """delivered: by feed, changes that a load has just taken into account, so that the first poll need not.
 
-        due: returns up to so many keys of dead letters to be tried again.
+        due: returns up to so many keys of dead letters to be tried again. wanted: asked between two pages, tells
+        whether the poll should end early because somebody else wants the lease.
         """
         self._feeds = feeds
         self._source = source
@@ -151,6 +162,7 @@ class Poller:
         self._budget = budget
         self._pacing = pacing
         self._due = due
+        self._wanted = wanted
         self._suspicion = Suspicion()
         self._window = Window(limits.window_entries)
         for feed_name, changes in delivered.items():
@@ -201,6 +213,8 @@ class Poller:
             held_back,
             progress.retry_after,
             progress.reconcile is not None,
+            progress.deferred_reason,
+            max((scans[name].t - at.watermark for name, at in progress.reached.items()), default=timedelta()),
         )
 
     def _batches(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_PollBatch]:
@@ -252,8 +266,11 @@ class Poller:
         Never for its length above `t`: the next poll would start there again and not get further. That part is bounded
         by `until`.
         """
+        # Not before the first page: it is asked between the polls too.
+        progress.wanted = progress.wanted or (pages > 0 and self._wanted())
         return (
             self._clock.stopping()
+            or progress.wanted
             or len(progress.deferred) > self._limits.deferred_keys // 2
             or (pages >= self._limits.pages and position.watermark < scan.t)
         )
@@ -273,8 +290,9 @@ class Poller:
                     self._window.add(origin.feed, origin.change)
             case Rejected():
                 progress.unsaid.extend(origins)
-            case Deferred(_, retry_after):
+            case Deferred(reason, retry_after):
                 progress.put_off += not origins
+                progress.deferred_reason = reason
                 for origin in origins:
                     place = (origin.feed, origin.change.row, key)
                     known = progress.deferred.get(place)
@@ -285,9 +303,18 @@ class Poller:
     def _settle(self, scans: Mapping[str, Scan], seen: Mapping[str, Observation], progress: _Progress) -> None:
         """Commit, and only then learn."""
         if len(progress.deferred) > self._limits.deferred_keys:
-            raise SinkUnavailable(f"Elasticsearch puts off more than {self._limits.deferred_keys} documents")
+            raise SinkUnavailable(
+                f"Elasticsearch puts off more than {self._limits.deferred_keys} documents: {progress.deferred_reason}"
+            )
+        deferred = Counter(feed for feed, _, _ in progress.deferred)
         checkpoints = {
-            name: Checkpoint(self._checkpoint(name, scan, progress), seen[name].clock, name not in progress.reached)
+            name: Checkpoint(
+                self._checkpoint(name, scan, progress),
+                seen[name].clock,
+                name not in progress.reached,
+                deferred[name],
+                progress.deferred_reason if deferred[name] else None,
+            )
             for name, scan in scans.items()
         }
         positions = {name: checkpoint.position for name, checkpoint in checkpoints.items()}

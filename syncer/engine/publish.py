@@ -16,11 +16,14 @@ PRIMARIES_SECONDS = 30.0
 
 
 def wait_for_shards(pipeline: Pipeline, index: str, events: Events) -> bool:
-    """Restore the settings for searches, and wait until all copies are there; False where told to stop.
+    """Build graphs, restore the settings for searches, and wait until all copies are there; False where told to stop.
 
     Goes on without the copies that find no place, and says so. Raises SinkUnavailable where a primary is away.
     """
     clock = pipeline.clock
+    if not _build_graphs(pipeline, index, events):
+        return False
+    # After the graphs: replicas take them over, and do not build them once more.
     pipeline.indices.restore(index)
     quiet_since = whole_since = clock.monotonic()
     while not clock.stopping():
@@ -40,6 +43,17 @@ def wait_for_shards(pipeline: Pipeline, index: str, events: Events) -> bool:
             raise SinkUnavailable(f"index {index} is not ready after {PRIMARIES_SECONDS:g} s: a primary shard is away")
         clock.wait(0.5)
     return False
+
+
+def _build_graphs(pipeline: Pipeline, index: str, events: Events) -> bool:
+    """Wait until searches for vectors are fast; False where told to stop."""
+    task = pipeline.indices.build_graphs(index)
+    if task is not None:
+        events.building_graphs(index)
+    while task is not None and pipeline.indices.is_running(task):
+        if pipeline.clock.wait(0.5):
+            return False
+    return True
 
 
 def finish_publishing(pipeline: Pipeline, lease: Lease, record: IndexRecord, *, take_over: bool = False) -> None:

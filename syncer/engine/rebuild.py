@@ -88,7 +88,7 @@ def rebuild(
 def promote(pipeline: Pipeline, events: Events, *, take_over: bool = False) -> Rebuilt:
     """Let the index take its place that a rebuild has left waiting; with none, point the alias to the live index.
 
-    Raises ConfigurationError where there is neither, FingerprintMismatch, LeaseHeld, and Paused.
+    Raises ConfigurationError where there is neither, IndexMissing, FingerprintMismatch, LeaseHeld, and Paused.
     """
     pipeline.prove_not_paused()
     waiting = _of_role(pipeline, Role.BUILDING)
@@ -107,6 +107,26 @@ def promote(pipeline: Pipeline, events: Events, *, take_over: bool = False) -> R
             hint=f"build one: syncer rebuild {pipeline.name} --no-swap",
         )
     return _finish_swap(pipeline, live, events, take_over=take_over)
+
+
+def abandon(pipeline: Pipeline, events: Events) -> Rebuilt:
+    """Delete the index that a rebuild has not finished, or has left waiting, and build none.
+
+    Raises ConfigurationError where there is none, or searches find it, and LeaseHeld where another process builds it.
+    """
+    record = _of_role(pipeline, Role.BUILDING)
+    if record is None:
+        raise ConfigurationError(
+            f"no index of pipeline {pipeline.name!r} is being built, or waits to be promoted",
+            hint=f"see what there is: syncer indices {pipeline.name}",
+        )
+    _prove_unsearched(pipeline, record)
+    try:
+        with _lent(pipeline, record) as lease:
+            discard(pipeline, lease, record, events, "it was given up")
+    except Stopped:
+        return Rebuilt(record.name, record.phase, complete=False)
+    return Rebuilt(record.name, Phase.DELETING)
 
 
 def rollback(pipeline: Pipeline, events: Events, *, take_over: bool = False) -> Rebuilt:
@@ -209,13 +229,18 @@ def _unfinished(pipeline: Pipeline) -> IndexRecord | None:
 def _why_useless(pipeline: Pipeline, record: IndexRecord, *, restart: bool) -> str | None:
     """Return why an unfinished index is to be deleted; None: it is gone on with."""
     why = _why(pipeline, record, restart=restart)
-    if why is not None and record.name in pipeline.indices.targets(record.alias).indices:
+    if why is not None:
+        _prove_unsearched(pipeline, record)
+    return why
+
+
+def _prove_unsearched(pipeline: Pipeline, record: IndexRecord) -> None:
+    if record.name in pipeline.indices.targets(record.alias).indices:
         # The state is older than the alias: it was restored, or has failed over.
         raise ConfigurationError(
             f"index {record.name} is not finished, as the state has it, but searches find it: it is not deleted",
             hint=f"compare it and let it be live: take back what was changed, then syncer rebuild {pipeline.name}",
         )
-    return why
 
 
 def _why(pipeline: Pipeline, record: IndexRecord, *, restart: bool) -> str | None:
@@ -237,16 +262,20 @@ def _finish_interrupted(pipeline: Pipeline, events: Events, *, take_over: bool) 
     live = pipeline.store.index(pipeline.name)
     if live is None or live.phase is not Phase.PUBLISHING:
         return None
-    finished = _finish_swap(pipeline, live, events, take_over=take_over)
-    gone = not pipeline.indices.statistics([live.name])
+    try:
+        finished = _finish_swap(pipeline, live, events, take_over=take_over)
+    except IndexMissing:
+        return None
     # Of this configuration: it is this very command that was interrupted, and a second run would undo it.
-    if not finished.complete or not (gone or differences(live.fingerprint, pipeline.fingerprint)):
-        return finished
-    return None
+    undoes = not differences(live.fingerprint, pipeline.fingerprint)
+    return finished if undoes or not finished.complete else None
 
 
 def _finish_swap(pipeline: Pipeline, live: IndexRecord, events: Events, *, take_over: bool) -> Rebuilt:
-    """Point the alias to the live index: a swap was interrupted, or somebody has pointed it elsewhere."""
+    """Point the alias to the live index: a swap was interrupted, or somebody has pointed it elsewhere.
+
+    Raises IndexMissing.
+    """
     try:
         with handed_over(pipeline, live.name) as lease:
             if current(pipeline, lease).role is not Role.LIVE:
@@ -256,7 +285,7 @@ def _finish_swap(pipeline: Pipeline, live: IndexRecord, events: Events, *, take_
             except IndexMissing:
                 # Gone before it was searched. Live in name, so that another one can take its place.
                 lease.update(phase=Phase.LIVE)
-                return Rebuilt(live.name, Phase.LIVE)
+                raise
     except Stopped:
         return Rebuilt(live.name, live.phase, complete=False)
     events.swapped(None, live.name)

@@ -20,6 +20,10 @@ from syncer.ports import Clock, Lease
 ASK_SECONDS = 1.0
 #: From when on it is told who holds the checkpoint back, and how often then.
 HELD_BACK_SECONDS = 60.0
+#: After how long it is told that polls do not catch up, and how often then.
+BEHIND_SECONDS = 60.0
+#: How often it is told why documents are put off.
+PUT_OFF_SECONDS = 60.0
 #: How often what came to no end is begun again.
 BEGIN_AGAIN_SECONDS = 60.0
 #: How often the index is compared with the one that the checkpoint was made for.
@@ -55,6 +59,9 @@ class Upkeep:
         clock = pipeline.clock
         self._ask = _Timer(clock, ASK_SECONDS)
         self._telling = _Timer(clock, HELD_BACK_SECONDS)
+        self._behind = _Timer(clock, BEHIND_SECONDS)
+        self._listen = _Timer(clock, ASK_SECONDS)
+        self._putting_off = _Timer(clock, PUT_OFF_SECONDS, at_once=True)
         self._proof = _Timer(clock, PROOF_SECONDS)
         self._prune = _Timer(clock, PRUNE_SECONDS, at_once=True)
         self._begin_again = _Timer(clock, BEGIN_AGAIN_SECONDS, at_once=True)
@@ -78,12 +85,22 @@ class Upkeep:
             if self._yields:
                 prove_not_claimed(self._pipeline, self._record.name)
 
+    def wanted(self) -> bool:
+        """Tell, now and then, whether somebody wants the lease for a swap: a long poll should end then."""
+        return self._yields and self._listen.due() and self._pipeline.store.claimed(self._record.name)
+
     def between_polls(self, polled: Polled) -> None:
         """Do what is due. Raises Paused, LeaseHeld, IndexReplaced, IndexMissing, and what the ports raise."""
         self.heed()
         held_back = polled.held_back.total_seconds()
         if held_back > HELD_BACK_SECONDS and self._telling.due():
             self._events.held_back(held_back, self._reader.source.blockers())
+        if not polled.more:
+            self._behind.restart()
+        elif self._behind.due():
+            self._events.behind(polled.behind.total_seconds())
+        if polled.deferred_reason is not None and self._putting_off.due():
+            self._events.put_off(polled.deferred, polled.deferred_reason)
         if self._proof.due():
             self._prove_index()
         if self._prune.due():
@@ -143,11 +160,14 @@ class _Timer:
 
     def due(self) -> bool:
         """Tell whether it is, and begin anew if so."""
-        now = self._clock.monotonic()
-        if now < self._next:
+        if self._clock.monotonic() < self._next:
             return False
-        self._next = now + self._seconds
+        self.restart()
         return True
+
+    def restart(self) -> None:
+        """Be due after the whole time again."""
+        self._next = self._clock.monotonic() + self._seconds
 
     def hurry(self) -> None:
         """Be due the next time."""

@@ -8,19 +8,22 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from syncer.core.course import Course
+from syncer.core.definition import changes
 from syncer.core.error import LeaseHeld, LeaseLost, Paused, SinkUnavailable, TransientError
 from syncer.core.index import IndexRecord, Phase
 from syncer.core.report import Report
 from syncer.core.retry import backoff_seconds
+from syncer.core.run import RunJob
 from syncer.engine.attach import attach, current, is_beside, register
 from syncer.engine.course import course_of, prove_fingerprint
 from syncer.engine.events import Events
 from syncer.engine.fill import fill_added
 from syncer.engine.following import Following
 from syncer.engine.insist import ATTEMPTS_MAX
+from syncer.engine.persevere import persevere
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.poll import Polled
-from syncer.engine.rebuild import rebuild
+from syncer.engine.rebuild import Rebuilt, rebuild
 from syncer.engine.reconciler import reconcile_truncated
 from syncer.engine.share import Share
 from syncer.engine.source_clocks import SourceClocks
@@ -92,7 +95,9 @@ class Worker:
                     break
                 in_vain = in_vain + 1 if polled.deferred and not polled.report.written else 0
                 if in_vain >= ATTEMPTS_MAX:
-                    raise SinkUnavailable(f"Elasticsearch puts off {polled.deferred} documents, again and again")
+                    raise SinkUnavailable(
+                        f"Elasticsearch puts off {polled.deferred} documents, again and again: {polled.deferred_reason}"
+                    )
         record = self.pipeline.store.index(self.pipeline.name)
         if record is not None:
             reconcile_truncated(self.pipeline, record.name, self.events)
@@ -112,7 +117,7 @@ class Worker:
             return
         taken = course_of(pipeline, record)
         if taken is Course.REBUILD and self.index is None:
-            rebuilt = rebuild(pipeline, self.events)
+            rebuilt = self._rebuild()
             if not rebuilt.complete:
                 yield Polled(rebuilt.report, more=True)
                 return
@@ -147,6 +152,20 @@ class Worker:
                 for polled in polls:
                     yield replace(polled, report=polled.report + loaded)
                     loaded = Report()
+
+    def _rebuild(self) -> Rebuilt:
+        """Replace an index of another configuration. Raises LeaseHeld while, or just after, somebody else does."""
+        pipeline = self.pipeline
+        with pipeline.recorded(RunJob.REBUILD) as ended:
+            record = register(pipeline)
+            if course_of(pipeline, record) is not Course.REBUILD:
+                raise LeaseHeld(f"index {record.name} was put in its place by another process meanwhile")
+            differences = changes(record, pipeline.fingerprint, pipeline.definition)
+            self.events.replacing(record, differences)
+            rebuilt = persevere(pipeline, self.events, lambda _begun: rebuild(pipeline, self.events))
+            detail = {"index": rebuilt.index, "replaced": rebuilt.old, "changes": differences}
+            ended(rebuilt.complete, rebuilt.report, detail)
+        return rebuilt
 
     def _record(self) -> IndexRecord | None:
         """Return the record of the index to follow; None: it is not beside the live one any more."""

@@ -74,6 +74,19 @@ class Indices(Protocol):
         `request`: acknowledged would not mean durable.
         """
 
+    def expect(self, name: str, rows: int) -> None:
+        """Prepare a new index for a load of so many rows. Idempotent. Raises IndexMissing."""
+
+    def build_graphs(self, name: str) -> str | None:
+        """Begin to build what searches for vectors need and the load has left out; return the name of the task, if any.
+
+        Until it has ended such searches are exact, and slow. Nothing is left out once `restore` was called. Idempotent.
+        Raises IndexMissing.
+        """
+
+    def is_running(self, task: str) -> bool:
+        """Tell whether such a task has not ended yet."""
+
     def restore(self, name: str) -> None:
         """Give the index the settings for searches: replicas and refresh interval, as configured. Idempotent.
 

@@ -94,3 +94,39 @@ def test_an_index_that_somebody_else_lets_age_is_told(sound: Deployment, ilm: Il
     (finding,) = trouble(sound)
     assert "'logs', which is not syncer's" in finding["what"]
     assert f"POST /{index}/_ilm/remove" in finding["remedy"]
+
+
+def test_an_alias_that_leads_elsewhere_is_an_error(sound: Deployment) -> None:
+    """Told once, with the command that fits; so is an index of the alias's name."""
+    assert sound.run("run", "--once")[0] == 0
+    client, alias = sound.elastic.client, f"{sound.prefix}-articles"
+    (index,) = client.indices.get_alias(name=alias).body
+    client.indices.create(index=f"{sound.prefix}-other", aliases={alias: {}})
+    (finding,) = trouble(sound)
+    assert (finding["severity"], finding["setting"]) == ("error", "pipelines.articles.index.alias")
+    assert finding["remedy"] == "syncer promote articles --take-over"
+    client.indices.delete(index=f"{sound.prefix}-other")
+    client.indices.delete_alias(index=index, name=alias)
+    (finding,) = trouble(sound)
+    assert (finding["severity"], finding["remedy"]) == ("error", "syncer promote articles")
+    client.indices.create(index=alias)
+    (finding,) = trouble(sound)
+    assert f"alias {alias} is an index" in finding["what"]
+    assert finding["remedy"] == "syncer promote articles --take-over"
+
+
+def test_an_index_that_nobody_goes_on_building_is_told(sound: Deployment) -> None:
+    """One that waits to be promoted, and fields that are still to be filled, are no trouble."""
+    assert sound.run("run", "--once")[0] == 0
+    assert sound.run("rebuild", "articles", "--no-swap")[0] == 0
+    sound.sql("UPDATE syncer.indices SET filling = true WHERE followed")
+    assert trouble(sound) == []
+    _, out, _ = sound.run("check")
+    assert "waits to be promoted" in " ".join(out.split())
+    assert "a backfill has still to fill" in " ".join(out.split())
+    sound.sql("UPDATE syncer.indices SET phase = 'loaded' WHERE NOT followed")
+    (finding,) = trouble(sound)
+    assert (finding["severity"], finding["setting"]) == ("warning", "pipelines.articles.index")
+    assert "nobody builds it" in finding["what"]
+    assert finding["consequence"] == "tombstones are kept for as long as it is there"
+    assert finding["remedy"].endswith("or delete it: syncer rebuild articles --abandon")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -125,6 +126,20 @@ def test_an_unreachable_server_is_one_message_without_secrets(
     assert syncer(*arguments, "--debug", "-c", str(config)) == 3
     err = capfd.readouterr().err
     assert "Traceback" in err
+    assert "hunter2" not in err
+
+
+@pytest.mark.parametrize("options", [[], ["--log-format", "console"], ["--debug"]])
+def test_with_json_the_error_is_json_too(options: list[str], config: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One line on standard error, like those of the log, with the exit code; without secrets."""
+    assert syncer("backfill", "articles", "--json", *options, "-c", str(config)) == 3
+    out, err = capfd.readouterr()
+    assert out == ""
+    line = json.loads(err.splitlines()[-1])
+    assert (line["event"], line["level"], line["exit_code"]) == ("error", "error", 3)
+    assert line["message"].startswith("state.url: ") or line["message"].startswith("source.url: ")
+    assert line["hint"]
+    assert ("exception" in line) == (options == ["--debug"])
     assert "hunter2" not in err
 
 

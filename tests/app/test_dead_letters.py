@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from syncer.adapters.postgres.state import PostgresStateStore
+from syncer.core.index import Phase
 from syncer.core.settlement import DeadLetter, Settlement
 from tests.app.deployment import Deployment
 
@@ -40,11 +42,13 @@ def store(deployment: Deployment) -> PostgresStateStore:
     return PostgresStateStore(deployment.postgres_url, "syncer")
 
 
-def add(deployment: Deployment, *added: DeadLetter) -> None:
-    """Store dead letters as a poll would."""
+def add(deployment: Deployment, *added: DeadLetter, building: str | None = None) -> None:
+    """Store dead letters as a poll would; building: of an index that is being built under this name."""
     state = store(deployment)
     record = state.index("articles")
     assert record is not None
+    if building is not None:
+        record = state.register(replace(record, name=building, phase=Phase.LOADING, followed=False))
     state.record(record.name, Settlement(dead_letters=added))
     state.close()
 
@@ -86,8 +90,10 @@ def test_one_letter_is_shown_whole(broken: Deployment) -> None:
     letter = stored(broken)["2"]
     code, document = letters(broken, "show", "2")
     assert code == 0
-    assert document == {
-        "pipeline": "articles",
+    [shown] = document["letters"]
+    assert document["pipeline"] == "articles"
+    assert shown == {
+        "index": letters(broken, "list")[1]["index"],
         "key": "2",
         "kind": letter.kind,
         "reason": letter.reason,
@@ -99,6 +105,29 @@ def test_one_letter_is_shown_whole(broken: Deployment) -> None:
     }
     _, out, _ = broken.run("dead-letters", "show", "articles", "2")
     assert letter.reason in out
+
+
+def test_an_index_that_is_being_built_has_letters_of_its_own(broken: Deployment) -> None:
+    """They are listed and shown, with its name; replay and discard are of the live index alone."""
+    like = stored(broken)["2"]
+    assert letters(broken, "list")[1]["building"] is None
+    for key in ("2", "9"):
+        add(broken, DeadLetter((key,), like.version, "unreadable", "bad date", like.at), building="articles-new")
+    code, document = letters(broken, "list")
+    assert (code, document["dead_letters"]) == (0, 3)
+    building = document["building"]
+    assert (building["index"], building["dead_letters"]) == ("articles-new", 2)
+    assert sorted(building["groups"][0]["examples"]) == ["2", "9"]
+    assert (
+        "dead letters of index articles-new, which is not in its place yet: 2\n"
+        in broken.run("dead-letters", "list", "articles")[1]
+    )
+    assert [each["index"] for each in letters(broken, "show", "2")[1]["letters"]] == [document["index"], "articles-new"]
+    assert [each["index"] for each in letters(broken, "show", "9")[1]["letters"]] == ["articles-new"]
+    code, _, err = broken.run("dead-letters", "discard", "articles", "9")
+    assert (code, "not in its place yet" in err) == (2, True)
+    assert letters(broken, "discard", "--all")[1]["discarded"] == 3
+    assert letters(broken, "list")[1]["building"]["dead_letters"] == 2
 
 
 def test_a_replay_closes_the_letters_of_rows_that_were_mended(broken: Deployment) -> None:
@@ -170,7 +199,7 @@ def test_keys_of_several_columns_are_document_ids(deployment: Deployment) -> Non
     assert deployment.run("migrate")[0] == 0
     assert deployment.run("run", "--once")[0] == 1
     assert open_keys(deployment) == ["x\\|y|1", "x|2"]
-    assert letters(deployment, "show", "x\\|y|1")[1]["key"] == "x\\|y|1"
+    assert letters(deployment, "show", "x\\|y|1")[1]["letters"][0]["key"] == "x\\|y|1"
     code, _, err = deployment.run("dead-letters", "show", "articles", "x")
     assert code == 2
     assert "no dead letter 'x'" in err

@@ -34,6 +34,8 @@ def test_what_is_added_is_filled(deployment: Deployment) -> None:
     assert found(deployment, {"term": {"title.keyword": "Title 3"}}) == 1
     assert found(deployment, {"term": {"price": "dear"}}) == 5
     assert found(deployment, {"exists": {"field": "embedding"}}) == 5
+    [run] = deployment.json("history")[1]["runs"]
+    assert (run["job"], run["schedule"], run["outcome"], run["detail"]["read"]) == ("fill", "on change", "done", 5)
     one = deployment.json("status")[1]["pipelines"][0]
     assert (one["index"], one["fingerprint_matches"]) == (before, True)
     code, verified = deployment.json("verify", "articles")

@@ -38,6 +38,24 @@ def test_commands_keep_their_runs(loaded: Deployment) -> None:
     assert "read 1, applied 1" in out
 
 
+def test_what_a_changed_configuration_brings_about_is_kept_too(loaded: Deployment) -> None:
+    """With the differences, though nobody has asked for it."""
+    loaded.configure(on_change="rebuild", fields={"title": "keyword"})
+    assert loaded.run("run", "--once")[0] == 0
+    [run] = loaded.json("history", "--job", "rebuild")[1]["runs"]
+    assert (run["schedule"], run["due_at"], run["outcome"]) == ("on change", None, "done")
+    assert run["detail"]["applied"] >= 1
+    assert any("title" in change for change in run["detail"]["changes"])
+    assert "on change" in loaded.run("history")[1]
+
+
+def test_a_job_that_there_is_not_is_refused(loaded: Deployment) -> None:
+    """With those that there are."""
+    code, out, err = loaded.run("history", "--job", "verfy")
+    assert (code, out) == (2, "")
+    assert "'verify'" in err
+
+
 def test_a_command_that_leaves_something_or_fails_says_so(loaded: Deployment) -> None:
     """Differences remain; then an error ends it."""
     loaded.elastic.client.delete(index=f"{loaded.prefix}-articles", id="1", refresh=True)

@@ -80,6 +80,22 @@ def test_every_wait_is_told_on_one_line(events: Events, logged: list[EventDict])
     assert (line["error"], line["hint"], line["attempt"], line["seconds"]) == ("no answer", "start it", 2, 1.2)
 
 
+def test_why_documents_are_put_off_is_a_warning(events: Events, logged: list[EventDict]) -> None:
+    """With their number."""
+    events.put_off(3, "index [a] blocked by:\n[FORBIDDEN/8/index write (api)];")
+    (line,) = logged
+    assert (line["log_level"], line["event"], line["documents"]) == ("warning", "documents put off", 3)
+    assert line["reason"] == "index [a] blocked by: [FORBIDDEN/8/index write (api)];"
+
+
+def test_a_rebuild_that_nobody_asked_for_says_why(events: Events, logged: list[EventDict]) -> None:
+    """With the differences."""
+    events.replacing(RECORD, ["mapping: title.type is text, configured keyword"])
+    [line] = logged
+    assert (line["event"], line["index"]) == ("rebuilding by itself", "articles-1")
+    assert line["changes"] == ["mapping: title.type is text, configured keyword"]
+
+
 def test_a_doubt_about_the_index_is_told(events: Events, logged: list[EventDict]) -> None:
     """Each time it is taken hold of."""
     events.attached(replace(RECORD, verify_needed="restored"))

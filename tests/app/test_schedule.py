@@ -246,7 +246,7 @@ def test_a_job_is_asked_to_stop_with_the_process(state: PostgresState) -> None:
 
 
 def test_a_job_is_asked_to_stop_where_its_hold_is_lost(state: PostgresState, start: Callable[..., Process]) -> None:
-    """For another process may have begun it. Its end is not entered."""
+    """For another process may have begun it."""
     begun, ended = Event(), Event()
 
     def until_stopped(recorder: Recorder) -> None:

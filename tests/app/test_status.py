@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 
 from syncer.adapters.postgres.state import PostgresStateStore
+from syncer.core.settlement import Settlement
 from tests.app.deployment import Deployment
 
 
@@ -165,3 +167,81 @@ def test_a_load_that_was_interrupted_tells_how_far_it_is(loaded: Deployment) -> 
     one = status(loaded)
     assert (one["state"], one["load"], one["lag_seconds"]) == ("stopped", {"settled": 120, "total": 150}, None)
     assert "120 of 150 rows are loaded" in loaded.run("status")[1]
+
+
+def test_why_documents_are_put_off_is_told_until_they_are_delivered(loaded: Deployment) -> None:
+    """In the words of the server, as the last poll met them."""
+    index = status(loaded)["index"]
+    store = PostgresStateStore(loaded.postgres_url, "syncer")
+    lease = store.acquire(index)
+    blocked = {
+        feed: replace(known, deferred=2, deferred_reason="blocked") for feed, known in lease.checkpoints().items()
+    }
+    lease.commit(Settlement({"public.articles": blocked["public.articles"]}))
+    lease.release()
+    store.close()
+    assert status(loaded)["problems"] == ["2 documents are put off and sent again: blocked"]
+    loaded.sql("INSERT INTO articles VALUES (3, 'c', '')")
+    assert loaded.run("run", "--once")[0] == 0
+    assert status(loaded)["problems"] == []
+
+
+def test_an_alias_that_leads_elsewhere_is_told(loaded: Deployment) -> None:
+    """With the command that points it to the live index again."""
+    client, alias = loaded.elastic.client, f"{loaded.prefix}-articles"
+    index = status(loaded)["index"]
+    client.indices.delete_alias(index=index, name=alias)
+    expected = f"alias {alias} is missing, so that searches do not find {index}: syncer promote articles"
+    assert status(loaded)["problems"] == [expected]
+    client.indices.create(index=f"{loaded.prefix}-other", aliases={alias: {}})
+    expected = (
+        f"alias {alias} points to {loaded.prefix}-other, not to {index} alone: syncer promote articles --take-over"
+    )
+    assert status(loaded)["problems"] == [expected]
+    assert loaded.run("promote", "articles", "--take-over")[0] == 0
+    assert status(loaded)["problems"] == []
+    client.indices.put_alias(index=index, name=alias, is_write_index=False)
+    expected = f"alias {alias} points to {index}, but not for writes: syncer promote articles"
+    assert status(loaded)["problems"] == [expected]
+    assert loaded.run("promote", "articles")[0] == 0
+    assert status(loaded)["problems"] == []
+
+
+def test_what_is_built_beside_the_live_index_is_told(loaded: Deployment) -> None:
+    """That it waits is no problem; that it is unfinished, and nobody builds it, is one."""
+    assert loaded.run("rebuild", "articles", "--no-swap")[0] == 0
+    one = status(loaded)
+    waiting = one["building"]["index"]
+    assert (one["building"], one["problems"]) == ({"index": waiting, "phase": "ready", "holder": None}, [])
+    told = f"index {waiting} waits to be promoted: syncer promote articles; "
+    assert f"{told}or delete it: syncer rebuild articles --abandon" in unwrapped(loaded)
+    loaded.sql("UPDATE syncer.indices SET phase = 'loading' WHERE NOT followed")
+    problem = (
+        f"index {waiting} is not finished (loading), and nobody builds it: go on with it: syncer rebuild articles; "
+    )
+    assert status(loaded)["problems"] == [f"{problem}or delete it: syncer rebuild articles --abandon"]
+    store = PostgresStateStore(loaded.postgres_url, "syncer")
+    lease = store.acquire(waiting)
+    one = status(loaded)
+    assert (one["problems"], bool(one["building"]["holder"])) == ([], True)
+    assert f"index {waiting} is being built (loading)" in unwrapped(loaded)
+    lease.release()
+    store.close()
+    assert loaded.run("rebuild", "articles", "--abandon", "--restart")[0] == 2
+    code, out, _ = loaded.run("rebuild", "articles", "--abandon")
+    assert (code, f"index {waiting} is deleted" in " ".join(out.split())) == (0, True)
+    one = status(loaded)
+    assert (one["building"], one["problems"]) == (None, [])
+    assert not loaded.elastic.client.indices.exists(index=waiting)
+
+
+def test_fields_that_are_still_to_be_filled_are_told(loaded: Deployment) -> None:
+    """That is no problem."""
+    loaded.sql("UPDATE syncer.indices SET filling = true")
+    one = status(loaded)
+    assert (one["filling"], one["problems"]) == (True, [])
+    assert "a backfill has still to fill them" in unwrapped(loaded)
+
+
+def unwrapped(deployment: Deployment) -> str:
+    return " ".join(deployment.run("status")[1].split())

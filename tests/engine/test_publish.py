@@ -117,3 +117,39 @@ def test_it_ends_when_the_process_is_asked_to_stop() -> None:
     assert not wait_for_shards(world.pipeline, "new", world.events)
     assert indices.asked == 2
     assert world.events.unassigned == []
+
+
+class BuildingIndices(MemoryIndices):
+    """Has graphs to build, for a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world: World | None = None
+
+    def build_graphs(self, name: str) -> str | None:
+        assert not self.indices[name].restored, "replicas would build them once more"
+        return "task"
+
+    def is_running(self, task: str) -> bool:
+        assert (task, self.world is None) == ("task", False)
+        return self.world is not None and self.world.clock.monotonic() < 60
+
+
+def test_graphs_of_vectors_are_built_before_searches_come() -> None:
+    """And before there are replicas, which take them over."""
+    indices = BuildingIndices()
+    world = indices.world = a_world(indices=indices)
+    indices.create("new", {"pipeline": "items"})
+    assert wait_for_shards(world.pipeline, "new", world.events)
+    assert world.clock.monotonic() >= 60
+    assert indices.indices["new"].restored
+
+
+def test_a_stop_is_heard_while_graphs_are_built() -> None:
+    """The server goes on; the next process waits for it."""
+    indices = BuildingIndices()
+    world = indices.world = a_world(indices=indices)
+    indices.create("new", {"pipeline": "items"})
+    world.clock.stop()
+    assert not wait_for_shards(world.pipeline, "new", world.events)
+    assert not indices.indices["new"].restored

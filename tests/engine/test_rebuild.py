@@ -10,11 +10,19 @@ from typing import Any
 
 import pytest
 
-from syncer.core.error import ConfigurationError, FatalError, FingerprintMismatch, LeaseHeld, Paused, SinkUnavailable
+from syncer.core.error import (
+    ConfigurationError,
+    FatalError,
+    FingerprintMismatch,
+    IndexMissing,
+    LeaseHeld,
+    Paused,
+    SinkUnavailable,
+)
 from syncer.core.index import Phase, Role
 from syncer.core.outcome import Rejected
 from syncer.engine.pipeline import Retention
-from syncer.engine.rebuild import promote, rebuild, rollback
+from syncer.engine.rebuild import abandon, promote, rebuild, rollback
 from syncer.engine.worker import Worker
 from tests.builders import World, a_world
 
@@ -140,12 +148,50 @@ def test_without_a_swap_it_waits_to_be_promoted() -> None:
     assert world.equal()
 
 
+@pytest.mark.parametrize("phase", [Phase.LOADED, Phase.READY])
+def test_an_index_that_is_built_or_waits_can_be_given_up(phase: Phase) -> None:
+    """It is deleted, and none is built; the live one stays as it is."""
+    world = a_loaded_world()
+    live = world.record.name
+    given_up = rebuild(changed(world).pipeline, world.events, swaps=False).index
+    lease = world.store.acquire(given_up)
+    lease.update(phase=phase)
+    if phase is Phase.LOADED:
+        with pytest.raises(LeaseHeld, match="is being built by another process"):
+            abandon(world.pipeline, world.events)
+    lease.release()
+    assert abandon(world.pipeline, world.events).index == given_up
+    assert world.events.discards == [given_up]
+    assert set(world.indices.indices) == {live}
+    assert phases(world) == {live: (Role.LIVE, Phase.LIVE)}
+    with pytest.raises(ConfigurationError, match="is being built, or waits"):
+        abandon(world.pipeline, world.events)
+
+
+def test_an_index_that_searches_find_is_not_given_up() -> None:
+    """The state is older than the alias."""
+    world = a_loaded_world()
+    waiting = rebuild(changed(world).pipeline, world.events, swaps=False).index
+    world.indices.aliases["items"] = waiting
+    with pytest.raises(ConfigurationError, match="searches find it"):
+        abandon(world.pipeline, world.events)
+    assert waiting in world.indices.indices
+
+
 def test_promote_points_the_alias_to_the_live_index_again() -> None:
     """Where nothing waits, and somebody has pointed it elsewhere."""
     world = a_loaded_world()
     world.indices.aliases.clear()
     promote(world.pipeline, world.events)
     assert world.indices.aliases == {"items": world.record.name}
+
+
+def test_promote_does_not_claim_an_index_that_was_deleted() -> None:
+    """Searches find nothing, and a build is what helps."""
+    world = a_loaded_world()
+    world.indices.delete(world.record.name)
+    with pytest.raises(IndexMissing):
+        promote(world.pipeline, world.events)
 
 
 def test_promote_without_any_index_says_how_to_build_one() -> None:

@@ -23,14 +23,15 @@ ENDS = 2
 #: What changes nothing: only its failure matters, for a kill there is one after the change before it.
 READS = {
     "digests.keys", "digests.rows", "documents.hydrate", "feed.read", "hits.count", "hits.find", "indices.health",
-    "indices.identity", "indices.prove_alias", "indices.statistics", "indices.targets", "keys.divide", "keys.read",
-    "lease.checkpoints", "lease.prove", "progress.ranges", "source.identity", "source.observe", "store.asking",
-    "store.claimed", "store.dead_letters", "store.index", "store.indices", "store.least_checkpoint", "store.named",
-    "store.passing_letters", "store.paused",
+    "indices.identity", "indices.is_running", "indices.prove_alias", "indices.statistics", "indices.targets",
+    "keys.divide", "keys.read", "lease.checkpoints", "lease.prove", "progress.ranges", "source.identity",
+    "source.observe", "store.asking", "store.claimed", "store.dead_letters", "store.index", "store.indices",
+    "store.least_checkpoint", "store.named", "store.passing_letters", "store.paused",
 }  # fmt: skip
 #: Every other method of a port that they call.
 CHANGES = {
-    "indices.create", "indices.delete", "indices.extend", "indices.publish", "indices.restore", "lease.commit",
+    "indices.build_graphs", "indices.create", "indices.delete", "indices.expect", "indices.extend",
+    "indices.publish", "indices.restore", "lease.commit",
     "lease.draw", "lease.release", "lease.succeed", "lease.update", "lifecycle.apply", "lifecycle.release",
     "progress.advance", "progress.finish", "progress.plan", "progress.release", "sink.write", "store.acquire",
     "store.backfill", "store.claim", "store.draw", "store.forget", "store.record", "store.register",

@@ -82,8 +82,10 @@ def test_a_deferred_key_is_sent_again_and_the_committed_checkpoint_waits_for_it(
             assert poll().deferred == 1
         assert world.index.documents().keys() == {(str(i),) for i in range(5)}
     assert world.checkpoint().position.watermark <= when
+    assert (world.checkpoint().deferred, world.checkpoint().deferred_reason) == (1, "no primary")
     world.answers.clear()
     world.worker().run_once()
+    assert (world.checkpoint().deferred, world.checkpoint().deferred_reason) == (0, None)
     assert world.equal()
 
 
@@ -95,7 +97,7 @@ def test_a_full_retry_set_fails_the_poll() -> None:
         for i in range(4):
             world.answers[(str(i),)] = Deferred("busy")
             world.table.put((str(i),), n=i)
-        with pytest.raises(SinkUnavailable, match="more than 3"):
+        with pytest.raises(SinkUnavailable, match="more than 3 documents: busy"):
             poll()
 
 

@@ -235,6 +235,31 @@ def test_a_daemon_that_polls_rarely_hands_its_lease_over_at_once() -> None:
     assert world.clock.monotonic() - claims[0] <= 2
 
 
+def test_a_long_poll_ends_early_where_the_lease_is_wanted() -> None:
+    """A swap waits for two minutes, and a poll that embeds what it reads may take longer; the rest is not lost."""
+    world = a_loaded_world()
+    with world.following() as poll:
+        poll()
+        for i in range(190):
+            world.table.put((f"{i}",), n=i)
+        world.clock.advance(10)
+        world.written.clear()
+
+        def on_write(_write: object) -> None:
+            world.store.claim(world.record.name, True)
+            world.clock.advance(1)
+
+        world.on_write = on_write
+        assert poll().more
+        assert 0 < len(world.written) <= 100
+        with pytest.raises(LeaseHeld, match="swaps"):
+            poll()
+    world.on_write = lambda _write: None
+    world.store.claim(world.record.name, False)
+    world.worker().run_once()
+    assert world.equal()
+
+
 def test_a_swap_does_not_wait_for_the_next_poll_of_a_pipeline_that_polls_rarely() -> None:
     """The catch-ups poll as soon as they are asked to; nobody polls the live index meanwhile."""
     world = a_loaded_world()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -160,3 +161,48 @@ def test_a_shard_that_is_away_does_not_end_the_session() -> None:
         world.clock.advance(60)
         with pytest.raises(IndexReplaced):
             poll()
+
+
+def test_why_documents_are_put_off_is_told_once_a_minute() -> None:
+    """From the first poll that puts some off; how many, and what the server said of one."""
+    world = a_world()
+    with world.following() as poll:
+        poll()
+        world.answers = dict.fromkeys([("1",), ("2",)], Deferred("index [items-1] blocked by: index write (api)"))
+        world.table.put(("1",), n=1)
+        world.table.put(("2",), n=1)
+        began = world.clock.monotonic()
+        told: list[float] = []
+        while world.clock.monotonic() - began < 300:
+            poll()
+            if len(world.events.delays) > len(told):
+                told.append(world.clock.monotonic() - began)
+        assert world.events.delays == [(2, "index [items-1] blocked by: index write (api)")] * len(told)
+        assert told[0] < 5
+        assert all(60 <= later - earlier <= 120 for earlier, later in pairwise(told))
+        world.answers = {}
+        poll()  # what a poll has put off is told before the next one
+        lines = len(world.events.delays)
+        for _ in range(3):
+            world.clock.advance(300)
+            poll()
+        assert len(world.events.delays) == lines
+    assert world.equal()
+
+
+def test_polls_that_do_not_catch_up_say_once_a_minute_how_far_behind_they_are() -> None:
+    """A rebuild waits for them before it compares; and a daemon that does catch up says nothing."""
+    world = a_world(batch_rows=1, pages=1)
+    with world.following() as poll:
+        poll()
+        for i in range(20):
+            world.table.put((f"{i:02}",), n=i)
+            world.clock.advance(60)
+        while poll().more:
+            world.clock.advance(10)
+        assert len(world.events.lags) == 3
+        assert world.events.lags == sorted(world.events.lags, reverse=True)
+        assert 800 < world.events.lags[0] < 1200
+        world.clock.advance(600)
+        poll()
+        assert len(world.events.lags) == 3

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import struct
+from array import array
+from base64 import b64encode
+from collections.abc import Callable
 from typing import NamedTuple
 
 import orjson
@@ -35,8 +38,8 @@ class Actions:
         self._index = f'{{"index":{{"_index":{alias},"_id":'
         self._delete = f'{{"delete":{{"_index":{alias},"_id":'
 
-    def of(self, write: Write) -> Action:
-        """Return the lines of a write.
+    def of(self, write: Write, *, packed: bool = False) -> Action:
+        """Return the lines of a write. packed: vectors as base64, which not every server takes.
 
         Put together as text: Postgres wrote the document as JSON already, and nothing here needs to look into it.
         """
@@ -47,16 +50,24 @@ class Actions:
         number = f',"version":{write.version},"version_type":"external_gte"}}}}'
         if isinstance(write, Removal):
             return Action("delete", name, f"{self._delete}{quoted}{place}{number}".encode(), None)
-        return Action("index", name, f"{self._index}{quoted}{place}{number}".encode(), _body(write, quoted))
+        body = _body(write, quoted, _packed if packed else _array)
+        return Action("index", name, f"{self._index}{quoted}{place}{number}".encode(), body)
 
 
-def _body(document: Document, quoted_id: str) -> bytes:
+def _body(document: Document, quoted_id: str, written: Callable[[bytes], str]) -> bytes:
     draft = document.draft
     comma = "," if len(draft.body) > 2 else ""
     own = f'{draft.body[:-1]}{comma}"{OWN_FIELD}":{{"key":{quoted_id},"hash":{draft.hash}}}'
     for name, vector in document.vectors.items():
-        own += f",{orjson.dumps(name).decode()}:{_array(vector)}"
+        own += f",{orjson.dumps(name).decode()}:{written(vector)}"
     return f"{own}}}".encode()
+
+
+def _packed(vector: bytes) -> str:
+    """Return it as base64 of its numbers, big-endian: 3 µs for 384 of them, and a third of the array's length."""
+    numbers = array("f", vector)
+    numbers.byteswap()
+    return f'"{b64encode(numbers).decode()}"'
 
 
 def _array(vector: bytes) -> str:

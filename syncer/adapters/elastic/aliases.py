@@ -77,11 +77,14 @@ def _prove(alias: str, pipeline: object, found: Mapping[str, Any], *, take_over:
             )
     if take_over:
         return
-    command = f"syncer rebuild {pipeline} --take-over"
+    # Who asks need not know whether an index is built already; whoever reads it does.
+    command = (
+        f"syncer promote {pipeline} --take-over, or where none is built yet: syncer rebuild {pipeline} --take-over"
+    )
     if alias in found:
         raise ConfigurationError(
             f"{alias} is the name of an index, so that it cannot be an alias",
-            hint=f"choose another index.alias; or build an index that takes its place, which deletes it: {command}",
+            hint=f"choose another index.alias; or let the pipeline's index take its place, which deletes it: {command}",
         )
     for index, body in found.items():
         owner = (meta_of(body) or {}).get("pipeline")
@@ -89,6 +92,6 @@ def _prove(alias: str, pipeline: object, found: Mapping[str, Any], *, take_over:
             belongs = f"of pipeline {owner!r}" if owner else "that syncer did not create"
             raise ConfigurationError(
                 f"alias {alias} points to index {index} {belongs}",
-                hint=f"choose another index.alias; or build an index that takes the alias from {index}, "
+                hint=f"choose another index.alias; or let the pipeline's index take the alias from {index}, "
                 f"which stays as it is otherwise: {command}",
             )

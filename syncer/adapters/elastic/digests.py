@@ -15,6 +15,7 @@ from elasticsearch import Elasticsearch
 
 from syncer.adapters.elastic.error import translate_errors
 from syncer.adapters.elastic.mapping import OWN_FIELD
+from syncer.adapters.elastic.version import server_version
 from syncer.core.comparison import Entry, Found
 from syncer.core.error import ConfigurationError, SinkUnavailable
 
@@ -152,8 +153,7 @@ class ElasticDigests:
 
     @cached_property
     def _excludes_vectors(self) -> bool:
-        number = str(self._client.info().body["version"]["number"])
-        return tuple(int(part) for part in number.split(".")[:2]) >= _EXCLUDES_VECTORS
+        return server_version(self._client) >= _EXCLUDES_VECTORS
 
     @cached_property
     def _vectors(self) -> frozenset[str]:

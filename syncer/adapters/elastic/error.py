@@ -75,7 +75,7 @@ def failure(status: int, kind: str, reason: str, retry_after: float | None = Non
     if kind == "security_exception" or status == 403:
         return AccessDenied(f"elasticsearch: {said}", hint="grant this privilege to the user or API key")
     if kind == "index_not_found_exception":
-        return IndexMissing(f"elasticsearch: {said}", hint="it was deleted, or never built: syncer rebuild")
+        return IndexMissing(f"elasticsearch: {said}", hint="it was deleted, or never built: syncer rebuild PIPELINE")
     if kind == "index_closed_exception":
         return FatalError("elasticsearch: the index is closed", hint="open it: POST /INDEX/_open")
     return FatalError(f"elasticsearch: {said} (status {status})")

@@ -7,16 +7,23 @@ from contextlib import suppress
 from typing import Any
 
 from elastic_transport import ApiError
-from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from syncer.adapters.elastic.aliases import Aliases, meta_of
 from syncer.adapters.elastic.error import cause, translate_errors
-from syncer.adapters.elastic.mapping import LOADING, IndexSettings, index_settings, kept_settings
+from syncer.adapters.elastic.mapping import LOADING, IndexSettings, graphs, index_settings, kept_settings, while_loading
+from syncer.adapters.elastic.version import server_version
 from syncer.core.error import ConfigurationError, FatalError, IndexMissing, SinkUnavailable
 from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets, write_alias
 
 #: How long a look at the shards waits for them.
 _HEALTH_SECONDS = 5
+_JSON = {"accept": "application/json"}
+#: From here on a field whose vectors are only stored can be given a graph later.
+_GRAPH_LATER = (8, 15)
+#: Of more rows in a shard, graphs are built while they come in. One merge, which is what builds them afterwards, takes
+#: one processor and leaves one segment; and until it has ended searches look at every vector.
+_GRAPH_LATER_ROWS = 500_000
 
 
 class ElasticIndices:
@@ -36,7 +43,7 @@ class ElasticIndices:
                     index=name,
                     aliases={write_alias(name): {"is_write_index": True}},
                     settings={**index_settings(self._settings), **LOADING},
-                    mappings={**self._mapping, "_meta": {"syncer": meta}},
+                    mappings={**self._loading_mapping(), "_meta": {"syncer": meta}},
                 )
             except BadRequestError as error:
                 kind, reason = cause(error.body)
@@ -45,6 +52,48 @@ class ElasticIndices:
                 self._accept(name, meta)
             else:
                 self._prove_unseen(name)
+
+    def _loading_mapping(self) -> Mapping[str, Any]:
+        later = graphs(self._mapping) and server_version(self._client) >= _GRAPH_LATER
+        return while_loading(self._mapping) if later else self._mapping
+
+    def expect(self, name: str, rows: int) -> None:
+        """Build graphs from the beginning where they are too large to be built at the end; see `ports.Indices`."""
+        if rows > _GRAPH_LATER_ROWS * self._settings.shards:
+            with translate_errors():
+                self._put_graphs(name)
+
+    def build_graphs(self, name: str) -> str | None:
+        """Have the graphs built, by a merge of all segments into one; see `ports.Indices`."""
+        with translate_errors():
+            settings = self._get(name)["settings"]["index"]
+            if settings.get("refresh_interval") != LOADING["refresh_interval"] or not self._put_graphs(name):
+                return None
+            self._client.indices.refresh(index=name)
+            # Whether an earlier call has begun already is not known; what is merged is not merged again.
+            if self.count(name) > _GRAPH_LATER_ROWS * self._settings.shards:
+                return None
+            answer = self._client.indices.forcemerge(index=name, max_num_segments=1, wait_for_completion=False)
+            return str(answer.body["task"])
+
+    def is_running(self, task: str) -> bool:
+        """Tell whether a task has not ended; see `ports.Indices`."""
+        with translate_errors():
+            try:
+                # Not the client's own method, which warns at each call that the interface of tasks may change.
+                answer = self._client.perform_request("GET", f"/_tasks/{task}", headers=_JSON).body
+            except NotFoundError:
+                # Its node is gone. Later merges do the same, piece by piece.
+                return False
+        return not answer["completed"]
+
+    def _put_graphs(self, name: str) -> bool:
+        """Give the vectors the index options for searches; tell whether there are any."""
+        wanted = graphs(self._mapping)
+        there = self._get(name)["mappings"].get("properties", {})
+        if any(there.get(field, {}).get("index_options", {}).get("type") == "flat" for field in wanted):
+            self._client.indices.put_mapping(index=name, properties=wanted)
+        return bool(wanted)
 
     def _accept(self, name: str, meta: Mapping[str, object]) -> None:
         """Raise ConfigurationError unless the index that is there is the one that should be created."""
@@ -94,7 +143,10 @@ class ElasticIndices:
             found = self._get(name)
             settings = found["settings"]["index"]
             if write_alias(name) not in found["aliases"]:
-                raise IndexMissing(f"index {name} has lost its write alias {write_alias(name)}", hint="syncer rebuild")
+                raise IndexMissing(
+                    f"index {name} has lost its write alias {write_alias(name)}",
+                    hint=f"build a new one: syncer rebuild {(meta_of(found) or {}).get('pipeline', 'PIPELINE')}",
+                )
             durability = settings.get("translog", {}).get("durability", "request")
             if durability != "request":
                 raise FatalError(
@@ -212,7 +264,7 @@ class ElasticIndices:
 
 def _called(name: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
     if name not in found:
-        raise IndexMissing(f"there is no index {name}; that is an alias", hint="syncer rebuild")
+        raise IndexMissing(f"there is no index {name}; that is an alias", hint="build one: syncer rebuild PIPELINE")
     index: Mapping[str, Any] = found[name]
     return index
 

@@ -19,6 +19,7 @@ OWN_FIELD = "_syncer"
 _AUTOCOMPLETE = "syncer_autocomplete"
 _TYPED = "syncer_typed"
 _GRAM_MIN, _GRAM_MAX = 2, 15
+_GRAPHS = frozenset({"hnsw", "int8_hnsw"})
 
 _ANALYSIS: Mapping[str, Any] = {
     f"analysis.tokenizer.{_AUTOCOMPLETE}.type": "edge_ngram",
@@ -95,6 +96,25 @@ def index_settings(settings: IndexSettings) -> dict[str, Any]:
         **_ANALYSIS,
         **extra,
     }
+
+
+def while_loading(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the mapping for a load: as it is, but vectors are only stored, and searched one by one."""
+    properties = {
+        name: {**declared, "index_options": {"type": "flat"}} if _has_graph(declared) else declared
+        for name, declared in body.get("properties", {}).items()
+    }
+    return {**body, "properties": properties}
+
+
+def graphs(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that `while_loading` changes, as they are to be for searches."""
+    return {name: declared for name, declared in body.get("properties", {}).items() if _has_graph(declared)}
+
+
+def _has_graph(declared: Mapping[str, Any]) -> bool:
+    # Others cannot take the place of `flat` on every server from 8.15 on.
+    return declared.get("type") == "dense_vector" and declared.get("index_options", {}).get("type") in _GRAPHS
 
 
 def kept_settings(settings: IndexSettings) -> dict[str, Any]:

@@ -13,13 +13,16 @@ from elasticsearch.helpers import streaming_bulk
 from syncer.adapters.elastic.action import Action, Actions
 from syncer.adapters.elastic.error import NOT_OF_A_ROW, cause, failure, retry_after, translate_errors
 from syncer.adapters.elastic.limit import Limits, read_limits
-from syncer.core.change import Write
+from syncer.adapters.elastic.version import server_version
+from syncer.core.change import Document, Write
 from syncer.core.error import FatalError
 from syncer.core.outcome import Deferred, Outcome, Rejected, classify
 
 #: A whole request that is refused with one of these is sent again in halves, until the row is found that is to blame.
 _BLAMES_A_ROW = frozenset({400, 413})
 _PUTS_OFF = frozenset({429, 503})
+#: From here on vectors may be sent as base64.
+_PACKED_VECTORS = (9, 3)
 #: What is read of each item of an answer: half of it, which is worth a fifth of this process's time in a load.
 _ANSWER = "items.*._id,items.*.status,items.*.result,items.*.error"
 
@@ -41,6 +44,7 @@ class ElasticSink:
         for the server, so that documents of other shards are answered for."""
         # A bulk whose answer was lost must not be sent again as it is: by then it may claim more than it delivers.
         self._client = client.options(max_retries=0)
+        self._write_alias = write_alias
         self._actions = Actions(write_alias)
         self._chunk_bytes_max = chunk_bytes_max
         self._timeout = f"{round(wait_seconds * 1000)}ms"
@@ -48,7 +52,8 @@ class ElasticSink:
 
     def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         """Send one write per key, and return their outcomes in order; see `ports.Sink`."""
-        actions = [self._actions.of(write) for write in writes]
+        packed = any(isinstance(write, Document) and write.vectors for write in writes) and self._takes_packed
+        actions = [self._actions.of(write, packed=packed) for write in writes]
         with translate_errors():
             longest = self._document_bytes_max or self._limits.request
             outcomes: list[Outcome | None] = [_too_large(a, longest) if a.size > longest else None for a in actions]
@@ -58,6 +63,23 @@ class ElasticSink:
     @cached_property
     def _limits(self) -> Limits:
         return read_limits(self._client)
+
+    @cached_property
+    def _takes_packed(self) -> bool:
+        """Tell whether vectors may be sent as base64: not where the document would keep them as they are sent."""
+        if server_version(self._client) < _PACKED_VECTORS:
+            return False
+        setting = "index.mapping.exclude_source_vectors"
+        with translate_errors():
+            answer = self._client.indices.get_settings(
+                index=self._write_alias, name=setting, include_defaults=True
+            ).body
+        mappings = [
+            found.get(part, {}).get("index", {}).get("mapping", {})
+            for found in answer.values()
+            for part in ("settings", "defaults")
+        ]
+        return any(mapping.get("exclude_source_vectors") == "true" for mapping in mappings)
 
     def _send(self, actions: Sequence[Action]) -> list[Outcome]:
         outcomes: list[Outcome] = []

@@ -91,6 +91,9 @@ class MemoryIndices:
         #: Raised by `publish` while it is set.
         self.publish_outage: SyncerError | None = None
         self.meta: dict[str, Mapping[str, object]] = {}
+        #: Rows that were said to come.
+        self.expected: dict[str, int] = {}
+        self._building: set[str] = set()
         self._created = 0
         self._shards = shards
 
@@ -122,6 +125,21 @@ class MemoryIndices:
         if name not in self.indices:
             raise IndexMissing(f"index {name} is missing")
         return self.indices[name].identity
+
+    def expect(self, name: str, rows: int) -> None:
+        self.identity(name)
+        self.expected[name] = rows
+
+    def build_graphs(self, name: str) -> str | None:
+        self.identity(name)
+        self._building.add(name)
+        return name
+
+    def is_running(self, task: str) -> bool:
+        """Tell that it is when first asked."""
+        running = task in self._building
+        self._building.discard(task)
+        return running
 
     def restore(self, name: str) -> None:
         self.identity(name)

@@ -13,18 +13,23 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
-from syncer.adapters.postgres.held_session import HELD_SETTINGS, HeldSession
+from syncer.adapters.postgres.held_session import HELD_SETTINGS, HeldSession, Lend
 from syncer.adapters.postgres.session import STATE_SETTINGS, Session
 from syncer.adapters.postgres.tables import Tables
-from syncer.core.error import StateUnavailable
+from syncer.core.error import LeaseLost, StateUnavailable
 from syncer.core.run import Run, RunOutcome
 
 
 class PostgresRun:
-    """A job of a pipeline, held by a session: until it is released nobody else runs it. Raises LeaseLost."""
+    """A job of a pipeline, held by a session: until it is released nobody else runs it.
 
-    def __init__(self, held: HeldSession, tables: Tables, pipeline: str, job: str) -> None:
+    Raises LeaseLost.
+    """
+
+    def __init__(self, held: HeldSession, another: Lend, tables: Tables, pipeline: str, job: str) -> None:
+        """another: lends a connection where the held session is gone."""
         self._held = held
+        self._another = another
         self._table = tables.runs
         self._of = {"pipeline": pipeline, "job": job}
         self._id: int | None = None
@@ -57,10 +62,16 @@ class PostgresRun:
             self._id = connection.scalar(insert(self._table).values(values).returning(self._table.c.id))
 
     def end(self, at: datetime, outcome: RunOutcome, detail: Mapping[str, Any]) -> None:
-        """Enter how the run has ended."""
+        """Enter how the run has ended. Raises StateUnavailable."""
         values = {"finished_at": at, "outcome": outcome, "detail": _storable(detail)}
-        with self._held.use() as connection:
-            connection.execute(update(self._table).where(self._table.c.id == self._id).values(values))
+        ended = update(self._table).where(self._table.c.id == self._id).values(values)
+        try:
+            with self._held.use() as connection:
+                connection.execute(ended)
+        except LeaseLost:
+            # A rebuild goes on when the state comes back. The row is its own, whoever runs the job by now.
+            with self._another() as connection:
+                connection.execute(ended)
 
     def release(self) -> None:
         """Let others run it. Never raises."""
@@ -97,7 +108,7 @@ class PostgresHistory:
         )
         held = HeldSession(session, self._lock_on(pipeline, job), f"the {job} of pipeline {pipeline!r}")
         held.take(self._transaction)
-        return PostgresRun(held, self._tables, pipeline, job)
+        return PostgresRun(held, self._afresh, self._tables, pipeline, job)
 
     def newest_due(self, pipeline: str, job: str, schedule: str, limit: int) -> Sequence[Run]:
         """Return the newest runs by this schedule."""
@@ -142,6 +153,14 @@ class PostgresHistory:
     @contextmanager
     def _use(self) -> Iterator[Connection]:
         with self._lock, self._session.use() as connection:
+            yield connection
+
+    @contextmanager
+    def _afresh(self) -> Iterator[Connection]:
+        """Lend a connection made now: the one before may be gone too, without anybody having noticed."""
+        with self._lock:
+            self._session.close()
+        with self._use() as connection:
             yield connection
 
     @contextmanager

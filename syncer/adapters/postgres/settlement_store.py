@@ -34,6 +34,9 @@ from syncer.core.settlement import Checkpoint, DeadLetter, Settlement
 #: Elasticsearch quotes the value that it refused.
 _REASON_CHARACTERS_MAX = 4_000
 
+#: What a commit changes of a feed's row.
+_CHECKPOINT = ("watermark", "key", "polled_at", "complete", "deferred", "deferred_reason")
+
 
 class SettlementStore:
     """Reads and writes what settlements leave behind, on any connection.
@@ -62,6 +65,8 @@ class SettlementStore:
                 Position(row.watermark or BEGINNING, None if row.key is None else tuple(row.key)),
                 row.polled_at,
                 row.complete,
+                row.deferred,
+                row.deferred_reason,
             )
             for row in connection.execute(select(table).where(table.c.index == index))
         }
@@ -147,7 +152,7 @@ class SettlementStore:
         if not checkpoints:
             return
         statement = insert(self._tables.checkpoints)
-        changed = {name: statement.excluded[name] for name in ("watermark", "key", "polled_at", "complete")}
+        changed = {name: statement.excluded[name] for name in _CHECKPOINT}
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["index", "feed"], set_={**changed, "committed_at": func.now()}
@@ -160,6 +165,8 @@ class SettlementStore:
                     "key": None if checkpoint.position.key is None else list(checkpoint.position.key),
                     "polled_at": checkpoint.polled_at,
                     "complete": checkpoint.complete,
+                    "deferred": checkpoint.deferred,
+                    "deferred_reason": checkpoint.deferred_reason and _storable(checkpoint.deferred_reason),
                 }
                 for feed, checkpoint in checkpoints.items()
             ],

@@ -70,6 +70,8 @@ class Tables:
             Column("polled_at", _TIME, nullable=False),
             Column("complete", Boolean, nullable=False),
             Column("committed_at", _TIME, nullable=False),
+            Column("deferred", BigInteger, nullable=False),
+            Column("deferred_reason", Text),
         )
         self.dead_letters = Table(
             "dead_letters",

@@ -70,7 +70,7 @@ class VersionSequence:
         if version > _NUMBER_MAX:
             raise FatalError(
                 f"the index holds a document of version {version}, which somebody else must have written",
-                hint="find who writes to the index; then build it again: syncer rebuild",
+                hint="find who writes to the index; then build it again: syncer rebuild PIPELINE",
             )
         with transaction(connection):
             self._lock.wait_for_transaction(connection)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from syncer.app.check.finding import Finding, Severity, found_by
-from syncer.app.check.index import check_index, check_mapping
+from syncer.app.check.index import check_building, check_index, check_mapping
 from syncer.app.check.server import check_elasticsearch, check_model, check_source, check_state
 from syncer.app.check.table import check_table
 from syncer.app.check.triggers import check_triggers
@@ -35,11 +35,15 @@ def check(application: Application, names: Sequence[str]) -> Sequence[Finding]:
         if pipeline.embedding and not _works(model):
             return
         plan = application.blueprint(name)
+        setting = f"pipelines.{name}.index"
+        record = application.store.index(name) if _works(state) else None
         if _works(elastic):
             alias = settings.alias(name)
-            yield from found_by(f"pipelines.{name}.index", lambda: check_mapping(application, plan, alias))
+            yield from found_by(setting, lambda: check_mapping(application, plan, alias, record))
         if _works(elastic) and _works(state):
-            yield from found_by(f"pipelines.{name}.index", lambda: check_index(application, plan))
+            yield from found_by(setting, lambda: check_index(application, plan, record))
+        if _works(state):
+            yield from found_by(setting, lambda: check_building(application, plan))
 
     if _works(source):
         for name in names:

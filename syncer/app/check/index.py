@@ -7,16 +7,21 @@ from uuid import uuid4
 
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.app.blueprint import Blueprint
+from syncer.app.building import building
 from syncer.app.check.finding import Finding, Severity, info
 from syncer.app.check.lifecycle import check_lifecycle, check_policy
 from syncer.app.check.placement import check_placement
 from syncer.app.deviation import deviation
 from syncer.app.exit_code import ExitCode
+from syncer.app.straying import straying
 from syncer.app.wiring import Application
+from syncer.core.index import IndexRecord, Phase
 from syncer.engine.attach import prove_index
 
 
-def check_mapping(application: Application, plan: Blueprint, alias: str) -> Iterator[Finding]:
+def check_mapping(
+    application: Application, plan: Blueprint, alias: str, record: IndexRecord | None
+) -> Iterator[Finding]:
     """Create an index with the pipeline's mapping and settings, look at it, and delete it."""
     indices = ElasticIndices(application.elasticsearch, plan.mapping, plan.index)
     # Under the same prefix as the real ones, which privileges are granted for.
@@ -29,19 +34,45 @@ def check_mapping(application: Application, plan: Blueprint, alias: str) -> Iter
         yield from check_lifecycle(application, plan, name)
     finally:
         indices.delete(name)
-    indices.prove_alias(alias, plan.name)
+    if record is None or record.phase is not Phase.LIVE or record.alias != alias:
+        # Else it is the live index's, and looked at with that.
+        indices.prove_alias(alias, plan.name)
 
 
-def check_index(application: Application, plan: Blueprint) -> Iterator[Finding]:
+def check_building(application: Application, plan: Blueprint) -> Iterator[Finding]:
+    """Tell of an index that is to take the live one's place."""
+    found = building(application.store, plan.name)
+    if found is None:
+        return
+    yield Finding(
+        Severity.WARNING if found.abandoned else Severity.INFO,
+        f"pipelines.{plan.name}.index",
+        found.what,
+        "tombstones are kept for as long as it is there",
+        found.remedy,
+        exit_code=ExitCode.REMAINDER if found.abandoned else ExitCode.DONE,
+    )
+
+
+def check_index(application: Application, plan: Blueprint, record: IndexRecord | None) -> Iterator[Finding]:
     """Compare the index that the pipeline follows with its configuration and its state."""
-    record = application.store.index(plan.name)
     if record is None or record.identity is None:
         yield info(f"pipelines.{plan.name}.index", f"not created yet: syncer run {plan.name}")
         return
-    prove_index(application.build(plan), record)
+    pipeline = application.build(plan)
+    prove_index(pipeline, record)
+    if record.phase is Phase.LIVE and (stray := straying(pipeline.indices, record)):
+        yield Finding(
+            Severity.ERROR,
+            f"pipelines.{plan.name}.index.alias",
+            stray.what,
+            "syncer run goes on with its index",
+            stray.remedy,
+        )
     found = deviation(application.store, plan, record)
     if found is None:
-        yield info(f"pipelines.{plan.name}.index", f"{record.name}, {record.phase.value}")
+        filling = ", and a backfill has still to fill the fields that were added" if record.filling else ""
+        yield info(f"pipelines.{plan.name}.index", f"{record.name}, {record.phase.value}{filling}")
     else:
         yield Finding(
             Severity.INFO if found.goes_on else Severity.ERROR,

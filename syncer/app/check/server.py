@@ -83,8 +83,9 @@ def check_elasticsearch(application: Application) -> Iterator[Finding]:
 
 
 def check_model(application: Application) -> Iterator[Finding]:
-    """Load the model."""
+    """Load the model: one may fail whose files look well."""
     model = application.settings.embedding.model
+    application.embedder.load()
     yield info("embedding.model", f"{model}: vectors of {application.embedder.dims} dimensions")
 
 

@@ -10,8 +10,8 @@ from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
 from syncer.app.progress import progress
 from syncer.app.recorded import recorded
-from syncer.app.schedule_settings import Job
 from syncer.core.index import IndexRecord
+from syncer.core.run import RunJob
 from syncer.engine.backfill import OnProgress, backfill
 from syncer.engine.pipeline import Pipeline
 
@@ -23,7 +23,7 @@ def backfill_pipeline(invocation: Invocation, name: str, *, restart: bool, worke
         pipeline = application.pipeline(name)
         record = followed_index(pipeline)
         with (
-            recorded(application, clock, name, Job.BACKFILL) as run,
+            recorded(application, clock, name, RunJob.BACKFILL) as run,
             progress([name], clock, Console(stderr=True)) as shown,
         ):
             summary = deliver_all(pipeline, record, restart=restart, workers=workers, on_progress=shown[name])

@@ -20,6 +20,7 @@ from syncer.app.invocation import Invocation
 from syncer.app.printable import printable
 from syncer.app.wiring import Application
 from syncer.core.error import ConfigurationError
+from syncer.core.index import IndexRecord, Role
 from syncer.core.key import Key, document_id, parse_document_id
 from syncer.core.letter_group import LetterGroup, grouped
 from syncer.core.settlement import DeadLetter
@@ -43,36 +44,82 @@ class Choice:
 
 
 def list_letters(invocation: Invocation, pipeline: str, choice: Choice, limit: int) -> ExitCode:
-    """Print the dead letters by kind and cause."""
+    """Print the dead letters by kind and cause: of the live index, and of the one that is to take its place."""
     with invocation.application() as (application, _):
-        letters = _Letters(application, pipeline)
-        groups = grouped(letters.chosen(choice))
-    count = sum(group.letters for group in groups)
+        everywhere = _all(application, pipeline)
+        live, *building = [_Listed(each.index, grouped(each.chosen(choice)), limit) for each in everywhere]
     document = {
         "pipeline": pipeline,
-        "dead_letters": count,
-        "groups": [_group_document(group) for group in groups[:limit]],
-        "groups_left_out": max(0, len(groups) - limit),
+        **live.document(),
+        "building": building[0].document() if building else None,
     }
 
     def report() -> Group:
-        lines = [Text(f"dead letters of {pipeline}: {count:,}")]
-        for group in groups[:limit]:
-            lines += _group_lines(group)
-        if len(groups) > limit:
-            lines.append(Text(f"\nfurther causes: {len(groups) - limit:,} (--limit {len(groups)})"))
+        lines = [*live.lines(f"dead letters of {pipeline}")]
+        for each in building:
+            lines += each.lines(f"\ndead letters of index {each.index}, which is not in its place yet")
         return Group(*lines)
 
     invocation.show(document, report)
     return ExitCode.DONE
 
 
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The dead letters of an index, as they are listed."""
+
+    index: str
+    groups: Sequence[LetterGroup]
+    limit: int
+
+    @property
+    def count(self) -> int:
+        return sum(group.letters for group in self.groups)
+
+    @property
+    def left_out(self) -> int:
+        return max(0, len(self.groups) - self.limit)
+
+    def document(self) -> Mapping[str, Any]:
+        return {
+            "index": self.index,
+            "dead_letters": self.count,
+            "groups": [_group_document(group) for group in self.groups[: self.limit]],
+            "groups_left_out": self.left_out,
+        }
+
+    def lines(self, head: str) -> Iterator[Text]:
+        yield Text(f"{head}: {self.count:,}")
+        for group in self.groups[: self.limit]:
+            yield from _group_lines(group)
+        if self.left_out:
+            yield Text(f"\nfurther causes: {self.left_out:,} (--limit {len(self.groups)})")
+
+
 def show_letter(invocation: Invocation, pipeline: str, key: str) -> ExitCode:
-    """Print all that is known of one dead letter."""
+    """Print all that is known of a key's dead letter, in the live index and in the one that is to take its place."""
     with invocation.application() as (application, _):
-        [letter] = _Letters(application, pipeline).chosen(Choice(keys=[key]))
-    document = {
-        "pipeline": pipeline,
+        everywhere = _all(application, pipeline)
+        found = [(each.index, letter) for each in everywhere for letter in each.of(key)]
+        if not found:
+            raise everywhere[0].unknown(key)
+    documents = [_letter_document(index, letter) for index, letter in found]
+
+    def report() -> Table:
+        table = Table.grid(padding=(0, 2))
+        for document in documents:
+            for name, value in {"pipeline": pipeline, **document}.items():
+                table.add_row(name, Text("–" if value is None else printable(str(value))))
+            table.add_row()
+        return table
+
+    invocation.show({"pipeline": pipeline, "letters": documents}, report)
+    return ExitCode.DONE
+
+
+def _letter_document(index: str, letter: DeadLetter) -> Mapping[str, Any]:
+    return {
+        "index": index,
         "key": document_id(letter.key),
         "kind": letter.kind,
         "reason": letter.reason,
@@ -82,15 +129,6 @@ def show_letter(invocation: Invocation, pipeline: str, key: str) -> ExitCode:
         "last_at": letter.at.isoformat(),
         "retry_at": letter.retry_at.isoformat() if letter.retry_at else None,
     }
-
-    def report() -> Table:
-        table = Table.grid(padding=(0, 2))
-        for name, value in document.items():
-            table.add_row(name, Text("–" if value is None else printable(str(value))))
-        return table
-
-    invocation.show(document, report)
-    return ExitCode.DONE
 
 
 def replay_letters(invocation: Invocation, pipeline: str, choice: Choice) -> ExitCode:
@@ -128,37 +166,52 @@ def discard_letters(invocation: Invocation, pipeline: str, choice: Choice, *, al
     return ExitCode.DONE
 
 
-class _Letters:
-    """The dead letters of a pipeline's index."""
+def _all(application: Application, pipeline: str) -> Sequence[_Letters]:
+    """Return those of the live index, and of the one that is built or waits to take its place, if there is one."""
+    live = _Letters(application, pipeline)
+    records = application.store.indices(pipeline)
+    return [live, *(_Letters(application, pipeline, each) for each in records if each.role is Role.BUILDING)]
 
-    def __init__(self, application: Application, pipeline: str) -> None:
+
+class _Letters:
+    """The dead letters of an index."""
+
+    def __init__(self, application: Application, pipeline: str, record: IndexRecord | None = None) -> None:
+        """record: in place of the live index."""
         application.names([pipeline])
         self._pipeline = pipeline
         self._store: PostgresStateStore = application.store
-        record = self._store.index(pipeline)
+        record = record or self._store.index(pipeline)
         if record is None:
             raise ConfigurationError(
                 f"pipeline {pipeline!r} has no index yet, and no dead letters", hint=f"load it: syncer run {pipeline}"
             )
-        self._index = record.name
+        self.index = record.name
+
+    def of(self, id_: str) -> Sequence[DeadLetter]:
+        """Return the letter of a document id, or nothing."""
+        try:
+            return list(self.chosen(Choice(keys=[id_])))
+        except ConfigurationError:
+            return []
 
     def chosen(self, choice: Choice) -> Iterator[DeadLetter]:
         """Yield the letters, the one open longest first. Raises ConfigurationError for a key that has none."""
         return self._read(choice.kind, self._keys(choice))
 
     def discard(self, choice: Choice) -> int:
-        return self._store.discard(self._index, kind=choice.kind, keys=self._keys(choice))
+        return self._store.discard(self.index, kind=choice.kind, keys=self._keys(choice))
 
     def open_among(self, keys: Sequence[Key]) -> int:
         """Return how many of the keys have an open letter."""
         return sum(
-            len(self._store.dead_letters(self._index, _PAGE, keys=keys[start : start + _PAGE]))
+            len(self._store.dead_letters(self.index, _PAGE, keys=keys[start : start + _PAGE]))
             for start in range(0, len(keys), _PAGE)
         )
 
     def _read(self, kind: str | None, keys: Sequence[Key] | None) -> Iterator[DeadLetter]:
         after: DeadLetter | None = None
-        while page := self._store.dead_letters(self._index, _PAGE, after=after, kind=kind, keys=keys):
+        while page := self._store.dead_letters(self.index, _PAGE, after=after, kind=kind, keys=keys):
             yield from page
             after = page[-1]
 
@@ -166,24 +219,25 @@ class _Letters:
         if not choice.keys:
             return None
         # Keys of one table have as many parts as each other, and no connection to the source is needed to count them.
-        parts = next((len(letter.key) for letter in self._store.dead_letters(self._index, 1)), 1)
+        parts = next((len(letter.key) for letter in self._store.dead_letters(self.index, 1)), 1)
         keys = {self._parsed(id_, parts): id_ for id_ in choice.keys}
         known = {letter.key for letter in self._read(None, list(keys))}
         for key, id_ in keys.items():
             if key not in known:
-                raise self._unknown(id_)
+                raise self.unknown(id_)
         return list(keys)
 
     def _parsed(self, id_: str, parts: int) -> Key:
         try:
             return parse_document_id(id_, parts)
         except ValueError as error:
-            raise self._unknown(id_) from error
+            raise self.unknown(id_) from error
 
-    def _unknown(self, id_: str) -> ConfigurationError:
+    def unknown(self, id_: str) -> ConfigurationError:
         return ConfigurationError(
             f"pipeline {self._pipeline!r} has no dead letter '{printable(id_)}'",
-            hint=f"see what there is: syncer dead-letters list {self._pipeline}",
+            hint=f"see what there is: syncer dead-letters list {self._pipeline}; "
+            "of an index that is not in its place yet, letters can be listed and shown, no more",
         )
 
 

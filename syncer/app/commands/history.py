@@ -13,7 +13,7 @@ from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
 from syncer.app.log_events import one_line
 from syncer.app.printable import printable
-from syncer.core.run import Run, RunOutcome
+from syncer.core.run import Run, RunJob, RunOutcome
 
 _COLOURS = {
     RunOutcome.RUNNING: "cyan",
@@ -25,7 +25,7 @@ _COLOURS = {
 }
 
 
-def history(invocation: Invocation, requested: Sequence[str], *, job: str | None, limit: int) -> ExitCode:
+def history(invocation: Invocation, requested: Sequence[str], *, job: RunJob | None, limit: int) -> ExitCode:
     """Print the newest runs of the pipelines, the newest first."""
     with invocation.application() as (application, clock):
         application.history.settle_abandoned(clock.now())
@@ -39,6 +39,7 @@ def run_document(run: Run) -> Mapping[str, Any]:
     return {
         "pipeline": run.pipeline,
         "job": run.job,
+        "schedule": run.schedule,
         "due_at": _iso(run.due_at),
         "started_at": _iso(run.started_at),
         "finished_at": _iso(run.finished_at),
@@ -71,7 +72,7 @@ def _table(runs: Sequence[Run]) -> Table:
         table.add_row(
             run.pipeline,
             run.job,
-            moment(run.due_at) if run.due_at else "by hand",
+            moment(run.due_at) if run.due_at else run.schedule or "by hand",
             moment(run.started_at),
             "–" if seconds is None else f"{seconds:,.1f}",
             outcome_text(run.outcome),

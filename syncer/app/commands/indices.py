@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
 from syncer.adapters.elastic.indices import ElasticIndices
+from syncer.adapters.elastic.inventory import indices_of
 from syncer.adapters.elastic.mapping import IndexSettings
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
@@ -24,7 +26,10 @@ _HEALTH = {"green": "green", "yellow": "yellow", "red": "red"}
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    record: IndexRecord
+    pipeline: str
+    name: str
+    #: None: the state does not know it.
+    record: IndexRecord | None
     #: None: Elasticsearch has no such index.
     statistics: IndexStatistics | None
     searched: bool
@@ -34,64 +39,72 @@ class _Listed:
     def document(self) -> Mapping[str, Any]:
         record, statistics = self.record, self.statistics
         return {
-            "pipeline": record.pipeline,
-            "index": record.name,
-            "role": record.role.value,
-            "phase": record.phase.value,
+            "pipeline": self.pipeline,
+            "index": self.name,
+            "role": record.role.value if record else "unknown",
+            "phase": record.phase.value if record else None,
             "searched": self.searched,
-            "missing": statistics is None,
+            "missing": self.missing,
             "documents": statistics.documents if statistics else None,
             "bytes": statistics.bytes if statistics else None,
             "health": statistics.health if statistics else None,
-            "fingerprint": dict(record.fingerprint),
+            "fingerprint": dict(record.fingerprint) if record else {},
             "fingerprint_matches": self.matches,
-            "filling": record.filling,
-            "kept_since": record.kept_since.isoformat() if record.kept_since else None,
+            "filling": bool(record and record.filling),
+            "kept_since": record.kept_since.isoformat() if record and record.kept_since else None,
         }
 
     def row(self) -> Sequence[str | Text]:
         record, statistics = self.record, self.statistics
-        phase = "" if record.phase.value == record.role.value else f" ({record.phase.value})"
+        role = record.role.value if record else "unknown"
+        phase = f" ({record.phase.value})" if record and record.phase.value != role else ""
         return (
-            record.pipeline,
-            record.name,
-            f"{record.role.value}{phase}",
+            self.pipeline,
+            self.name,
+            f"{role}{phase}",
             "yes" if self.searched else "",
             f"{statistics.documents:,}" if statistics else "–",
             decimal(statistics.bytes) if statistics else "–",
-            Text(statistics.health, _HEALTH.get(statistics.health, "")) if statistics else Text("missing", "red"),
+            Text(statistics.health, _HEALTH.get(statistics.health, "")) if statistics else self._absence,
             {None: "–", True: "as configured", False: "other"}[self.matches],
-            f"{record.kept_since:%Y-%m-%d %H:%M} UTC" if record.kept_since else "",
+            f"{record.kept_since:%Y-%m-%d %H:%M} UTC" if record and record.kept_since else "",
         )
+
+    @property
+    def missing(self) -> bool:
+        return self.statistics is None and self.record is not None and self.record.phase is not Phase.NEW
+
+    @property
+    def _absence(self) -> Text:
+        return Text("missing", "red") if self.missing else Text("not created yet")
 
 
 def indices(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
     """Print what there is, what it takes, and what it is to its pipeline."""
     with invocation.application() as (application, _):
         listed = [each for name in application.names(requested) for each in _listed(application, name)]
-    invocation.show({"indices": [each.document() for each in listed]}, lambda: _table(listed))
+    invocation.show({"indices": [each.document() for each in listed]}, lambda: _report(listed))
     return ExitCode.DONE
 
 
 def _listed(application: Application, name: str) -> Sequence[_Listed]:
     records = application.store.indices(name)
-    if not records:
-        return []
+    aliases = {application.settings.alias(name), *(record.alias for record in records)}
+    # Read after those of the server: what is created is registered before.
+    there = indices_of(application.elasticsearch, name, aliases)
+    known = {record.name for record in application.store.indices()}
+    unknown = [index for index in there if index not in known]
     server = ElasticIndices(application.elasticsearch, {}, IndexSettings())
-    statistics = server.statistics([record.name for record in records])
-    targets = {alias: server.targets(alias) for alias in {record.alias for record in records}}
-    configured = _fingerprint(application, name)
-    return [
-        _Listed(
-            record,
-            statistics.get(record.name),
-            record.name in targets[record.alias].indices,
-            None if configured is None or not record.fingerprint else not differences(record.fingerprint, configured),
-        )
-        for record in records
-        # Nothing is there yet.
-        if record.phase is not Phase.NEW
-    ]
+    statistics = server.statistics([*(record.name for record in records), *unknown])
+    searched = {index for alias in aliases for index in server.targets(alias).indices}
+    configured = _fingerprint(application, name) if records else None
+
+    def listed(index: str, record: IndexRecord | None) -> _Listed:
+        built = record.fingerprint if record else None
+        matches = not differences(built, configured) if built and configured is not None else None
+        return _Listed(name, index, record, statistics.get(index), index in searched, matches)
+
+    return [*(listed(record.name, record) for record in records), *(listed(index, None) for index in unknown)]
 
 
 def _fingerprint(application: Application, name: str) -> Mapping[str, str] | None:
@@ -100,6 +113,18 @@ def _fingerprint(application: Application, name: str) -> Mapping[str, str] | Non
         return application.blueprint(name).fingerprint
     except SyncerError:
         return None
+
+
+def _report(listed: Sequence[_Listed]) -> RenderableType:
+    notes = (_note(each) for each in listed if each.record is None)
+    return Group(_table(listed), *(Text(note) for note in notes))
+
+
+def _note(unknown: _Listed) -> str:
+    what = f"{unknown.pipeline}: the state does not know index {unknown.name}"
+    if unknown.searched:
+        return f"{what}, but searches find it: keep it until another one is in its place: syncer run {unknown.pipeline}"
+    return f"{what}; delete it, if nothing else needs it: DELETE /{unknown.name}"
 
 
 def _table(listed: Sequence[_Listed]) -> Table:

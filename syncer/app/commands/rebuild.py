@@ -16,10 +16,12 @@ from syncer.app.log_events import LogEvents
 from syncer.app.progress import progress
 from syncer.app.recorded import recorded
 from syncer.app.wiring import Application
+from syncer.core.error import SyncerError
 from syncer.core.index import Phase
-from syncer.core.run import RunOutcome
+from syncer.core.run import RunJob, RunOutcome
 from syncer.engine import rebuild as engine
 from syncer.engine.events import Events
+from syncer.engine.persevere import persevere
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.rebuild import Rebuilt
 
@@ -32,26 +34,39 @@ def rebuild(
     """Build an index beside the one that is searched, and let it take its place; goes on with an unfinished one."""
 
     def act(pipeline: Pipeline, events: Events) -> Rebuilt:
-        return engine.rebuild(pipeline, events, swaps=swaps, restart=restart, take_over=take_over, workers=workers)
+        def attempt(begun: bool) -> Rebuilt:
+            again = restart and not begun
+            return engine.rebuild(pipeline, events, swaps=swaps, restart=again, take_over=take_over, workers=workers)
 
-    return _act(invocation, name, "rebuild", act, finish=swaps and not restart)
+        return persevere(pipeline, events, attempt)
+
+    return _act(invocation, name, RunJob.REBUILD, act, finish=swaps and not restart)
 
 
 def promote(invocation: Invocation, name: str, *, take_over: bool) -> ExitCode:
     """Let the index take its place that waits; or point the alias to the live one again."""
-    return _act(
-        invocation, name, "promote", lambda pipeline, events: engine.promote(pipeline, events, take_over=take_over)
-    )
+
+    def act(pipeline: Pipeline, events: Events) -> Rebuilt:
+        return persevere(pipeline, events, lambda _begun: engine.promote(pipeline, events, take_over=take_over))
+
+    return _act(invocation, name, RunJob.PROMOTE, act)
+
+
+def abandon(invocation: Invocation, name: str) -> ExitCode:
+    """Delete the index that is not finished, or waits to be promoted."""
+    return _act(invocation, name, RunJob.ABANDON, engine.abandon)
 
 
 def rollback(invocation: Invocation, name: str, *, take_over: bool) -> ExitCode:
     """Let the index take its place again that was kept last."""
-    return _act(
-        invocation, name, "rollback", lambda pipeline, events: engine.rollback(pipeline, events, take_over=take_over)
-    )
+
+    def act(pipeline: Pipeline, events: Events) -> Rebuilt:
+        return persevere(pipeline, events, lambda _begun: engine.rollback(pipeline, events, take_over=take_over))
+
+    return _act(invocation, name, RunJob.ROLLBACK, act)
 
 
-def _act(invocation: Invocation, name: str, job: str, act: Act, *, finish: bool = False) -> ExitCode:
+def _act(invocation: Invocation, name: str, job: RunJob, act: Act, *, finish: bool = False) -> ExitCode:
     with invocation.application() as (application, clock):
         (name,) = application.names([name])
         started = clock.monotonic()
@@ -65,7 +80,7 @@ def _act(invocation: Invocation, name: str, job: str, act: Act, *, finish: bool 
         ):
             finished = _finished(application, pipeline) if finish else None
             rebuilt = finished or act(pipeline, LogEvents(name, loading[name], comparing[name]))
-            outcome = _Outcome(name, rebuilt, clock.monotonic() - started)
+            outcome = _Outcome(name, rebuilt, clock.monotonic() - started, _is_kept(pipeline, rebuilt.old))
             run.ended(outcome.exit_code, outcome.document())
     invocation.show(outcome.document(), outcome.text)
     return outcome.exit_code
@@ -76,8 +91,8 @@ def _finished(application: Application, pipeline: Pipeline) -> Rebuilt | None:
 
     Else whoever runs a killed command again would build another index, and retention delete the one of before.
     """
-    runs = application.history.runs([pipeline.name], job="rebuild", limit=2)  # the newest is this one
-    if len(runs) < 2 or runs[1].outcome is not RunOutcome.INTERRUPTED:
+    runs = application.history.runs([pipeline.name], job=RunJob.REBUILD, limit=2)  # the newest is this one
+    if len(runs) < 2 or runs[1].outcome is not RunOutcome.INTERRUPTED or runs[1].schedule is not None:
         return None
     live = pipeline.store.index(pipeline.name)
     if live is None or live.phase is not Phase.LIVE or live.fingerprint != dict(pipeline.fingerprint):
@@ -87,11 +102,22 @@ def _finished(application: Application, pipeline: Pipeline) -> Rebuilt | None:
     return Rebuilt(live.name, Phase.LIVE, old=replaced[-1].name) if replaced else None
 
 
+def _is_kept(pipeline: Pipeline, old: str | None) -> bool:
+    """Tell whether the index from before is there to be rolled back to: retention may have deleted it at once."""
+    try:
+        record = pipeline.store.named(old) if old is not None else None
+    except SyncerError:
+        return False  # the other one is in its place, whatever this look meets
+    return record is not None and record.phase is Phase.KEPT
+
+
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     pipeline: str
     rebuilt: Rebuilt
     seconds: float
+    #: The index from before, to be rolled back to.
+    kept: bool
 
     @property
     def exit_code(self) -> ExitCode:
@@ -111,6 +137,7 @@ class _Outcome:
             "index": rebuilt.index,
             "phase": rebuilt.phase.value,
             "replaced": rebuilt.old if rebuilt.phase is Phase.LIVE else None,
+            "kept": self.kept,
             "complete": rebuilt.complete,
             "compared": verified
             and {
@@ -131,6 +158,10 @@ class _Outcome:
             return f"index {rebuilt.index} is not complete: the same command goes on with it"
         if rebuilt.phase is Phase.READY:
             return f"index {rebuilt.index} waits: syncer promote {self.pipeline}"
+        if rebuilt.phase is Phase.DELETING:
+            return f"index {rebuilt.index} is deleted"
         if rebuilt.old is None:
             return f"searches find index {rebuilt.index}"
+        if not self.kept:
+            return f"searches find index {rebuilt.index} in place of {rebuilt.old}"
         return f"searches find index {rebuilt.index}; {rebuilt.old} is kept: syncer rollback {self.pipeline}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Thread
 
 import structlog
@@ -57,7 +58,9 @@ def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
 
         names = application.names(requested)
         with schedule(application, names, clock, lambda name: renewed.get(name, application)):
-            summaries = _each(application, names, clock, follow, invocation.debug)
+            # A first change that waits for torch would wait for seconds, and a broken model be found at that late hour.
+            resident = partial(application.pipeline, with_model=True)
+            summaries = _each(resident, names, clock, follow, invocation.debug)
     return worst(summary.exit_code for summary in summaries)
 
 
@@ -73,7 +76,7 @@ def run_once(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
             return report, bool(report.rejected or open_letters or clock.stopping())
 
         names = application.names(requested)
-        summaries = _each(application, names, clock, catch_up, invocation.debug)
+        summaries = _each(application.pipeline, names, clock, catch_up, invocation.debug)
     documents = [summary.document() for summary in summaries]
     invocation.show(
         documents[0] if len(documents) == 1 else {"pipelines": documents},
@@ -82,7 +85,9 @@ def run_once(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
     return worst(summary.exit_code for summary in summaries)
 
 
-def _each(application: Application, names: Sequence[str], clock: Clock, work: Work, debug: bool) -> Sequence[Summary]:
+def _each(
+    pipeline: Callable[[str], Pipeline], names: Sequence[str], clock: Clock, work: Work, debug: bool
+) -> Sequence[Summary]:
     """Do the work for all pipelines at once, to its end for each; this thread waits, and receives the signals.
 
     Of a single pipeline the error is raised, of several it is logged.
@@ -91,11 +96,8 @@ def _each(application: Application, names: Sequence[str], clock: Clock, work: Wo
     def one(name: str) -> Summary:
         started = clock.monotonic()
 
-        def build() -> Pipeline:
-            return application.pipeline(name)
-
         try:
-            report, remainder = work(build, LogEvents(name, shown[name]))
+            report, remainder = work(partial(pipeline, name), LogEvents(name, shown[name]))
         except Exception as error:  # a bug, too, must not end the other pipelines, nor end this one in silence
             if isinstance(error, TransientError) and clock.stopping():
                 return Summary(name, Report(), clock.monotonic() - started, remainder=True)
@@ -148,7 +150,7 @@ def _reread(
     """
     try:
         renewed = application.renewed(invocation.settings())
-        fresh = _built(lambda: renewed.pipeline(pipeline.name), clock, events)
+        fresh = _built(lambda: renewed.pipeline(pipeline.name, with_model=True), clock, events)
     except SyncerError as error:
         log = structlog.get_logger(pipeline=pipeline.name)
         log.warning("the configuration could not be read again", error=one_line(error.message))

@@ -58,6 +58,10 @@ def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
         notes.append(f"paused since {_moment(one.paused_since)}: syncer resume {one.name}")
     if one.load:
         notes.append(f"{one.load[0]:,} of {one.load[1]:,} rows are loaded")
+    if one.building and not one.building.abandoned:
+        notes.append(": ".join(filter(None, (one.building.what, one.building.remedy))))
+    if one.record and one.record.filling:
+        notes.append("fields were added, and a backfill has still to fill them")
     if one.deviation:
         lines = "".join(f"\n  {line}" for line in one.deviation.differences)
         what = f"{one.deviation.consequence}: {one.deviation.remedy}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from syncer.app.invocation import Invocation
 from syncer.app.printable import printable
 from syncer.app.progress import progress
 from syncer.app.recorded import recorded
-from syncer.app.schedule_settings import Job
 from syncer.core.comparison import Difference
 from syncer.core.error import ConfigurationError, SyncerError
 from syncer.core.index import IndexRecord
+from syncer.core.run import RunJob
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.verify import MOVING, UNREADABLE, Verification, Verified
 
@@ -43,7 +42,7 @@ def verify(invocation: Invocation, name: str, *, deep: bool, repair: bool, force
         # Before anything is read: what asks for a comparison from now on is not answered by this one.
         record = followed_index(pipeline)
         with (
-            recorded(application, clock, name, Job.VERIFY) as run,
+            recorded(application, clock, name, RunJob.VERIFY) as run,
             progress([name], clock, Console(stderr=True), event="comparing") as shown,
         ):
             outcome = compare(pipeline, record, deep=deep, repair=repair, force=force, on_progress=shown[name])
@@ -51,7 +50,7 @@ def verify(invocation: Invocation, name: str, *, deep: bool, repair: bool, force
             run.ended(outcome.exit_code, outcome.document())
     invocation.show(outcome.document(), outcome.table)
     if outcome.failure is not None:
-        sys.stderr.write(f"syncer: {invocation.redact(str(outcome.failure))}\n")
+        invocation.tell(outcome.failure)
     return outcome.exit_code
 
 

@@ -163,6 +163,7 @@ def test_an_alias_of_others_is_taken_only_when_asked(
     for refused in refusals(indices, name, alias):
         with pytest.raises(ConfigurationError, match=f"points to index {other} {said}") as error:
             refused()
+        assert "syncer promote articles --take-over, or where none is built yet: " in error.value.hint
         assert "syncer rebuild articles --take-over" in error.value.hint
         assert "stays as it is otherwise" in error.value.hint
         assert behind(elastic, alias) == {other, name}
@@ -192,7 +193,7 @@ def test_an_index_called_like_the_alias_is_deleted_only_when_asked(
     for refused in refusals(indices, name, alias):
         with pytest.raises(ConfigurationError, match=f"{alias} is the name of an index") as error:
             refused()
-        assert "which deletes it: syncer rebuild articles --take-over" in error.value.hint
+        assert "which deletes it: syncer promote articles --take-over" in error.value.hint
         assert indices.targets(alias) == Targets({}, is_index=True)
     indices.publish(name, alias, take_over=True)
     assert indices.targets(alias).just(name)

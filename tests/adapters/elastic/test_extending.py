@@ -45,6 +45,7 @@ def test_extending_again_changes_nothing(elastic: Elastic, index_prefix: str) ->
     name = f"{index_prefix}-1"
     indices = indices_of(elastic, KINDS)
     indices.create(name, META)
+    indices.build_graphs(name)
     made = elastic.client.indices.get_mapping(index=name)[name]
     before = versions_of(elastic, name)
     indices.extend(name, META)

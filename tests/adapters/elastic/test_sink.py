@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -59,6 +60,24 @@ def test_a_document_is_sent_as_it_is() -> None:
     assert sent is not None
     assert b'{"d": 12345678901234567890.10,' in sent
     assert struct.pack("<3f", *json.loads(sent)["v"]) == struct.pack("<3f", *vector)
+
+
+def test_a_vector_that_is_packed_is_the_same() -> None:
+    """Base64 of its numbers, big-endian, as Elasticsearch reads it from 9.3 on."""
+    vector = [0.1, -1 / 3, 1.17549e-38]
+    sent = Actions("w").of(a_document("1", vector=vector), packed=True).body
+    assert sent is not None
+    assert b64decode(json.loads(sent)["v"]) == struct.pack(">3f", *vector)
+
+
+def test_a_vector_stays_an_array_where_the_document_keeps_it(elastic: Elastic, index_prefix: str) -> None:
+    """Readers of the document find numbers, whatever the server would take."""
+    name = f"{index_prefix}-1"
+    kept = IndexSettings(settings={"mapping.exclude_source_vectors": False} if elastic.real else {})
+    ElasticIndices(elastic.client, mapping(FIELDS, VECTORS), kept).create(name, {})
+    vector = [0.1, -1 / 3, 0.5]
+    assert ElasticSink(elastic.client, write_alias(name)).write([a_document("1", vector=vector)]) == [Applied(True)]
+    assert read(elastic, name, "1")["_source"]["v"] == pytest.approx(vector, rel=1e-6)
 
 
 def test_a_vector_is_stored(elastic: Elastic, index: str, sink: ElasticSink) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from syncer.adapters.postgres.history import PostgresHistory, PostgresRun
-from syncer.core.error import ConfigurationError, LeaseHeld, LeaseLost
+from syncer.core.error import ConfigurationError, LeaseHeld
 from syncer.core.run import RunOutcome
 from tests.adapters.postgres.waiting import wait_for
 from tests.contract.shared_state import PostgresState
@@ -81,14 +81,21 @@ def test_a_job_is_held_by_one_process(history: PostgresHistory, held: PostgresRu
     history.hold("articles", "verify").release()
 
 
-def test_what_is_held_is_lost_with_its_session(state: PostgresState, held: PostgresRun) -> None:
-    """Its end cannot be entered any more."""
+def test_a_run_whose_session_was_lost_is_entered_all_the_same(
+    state: PostgresState, history: PostgresHistory, held: PostgresRun
+) -> None:
+    """A rebuild goes on when the state comes back; that somebody else has called it interrupted meanwhile is mended."""
+    history.settle_abandoned(NOON)
     held.begin(NOON)
     assert held.held
-    state.end_sessions("syncer verify articles")
+    state.end_sessions()
     wait_for(lambda: not held.held or None)
-    with pytest.raises(LeaseLost, match="the verify of pipeline 'articles' was lost"):
-        held.end(NOON, RunOutcome.DONE, {})
+    other = PostgresHistory(state.url, "syncer")
+    other.settle_abandoned(NOON)
+    assert outcomes(other) == ["interrupted"]
+    held.end(NOON, RunOutcome.DONE, {})
+    assert outcomes(other) == ["done"]
+    other.close()
 
 
 def test_a_run_whose_process_is_gone_was_interrupted(
