@@ -61,6 +61,10 @@ class Sides:
     close: Callable[[], None]
 
 
+#: So many more batches are under way where texts are embedded: they wait for vectors while others are written.
+EMBEDDING_FLIGHTS = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The bounds of a pipeline."""
@@ -161,7 +165,7 @@ class Pipeline:
             executor=self.executor,
             clock=self.clock,
             pacing=self.pacing,
-            flights=self.limits.flights,
+            flights=self.limits.flights + (EMBEDDING_FLIGHTS if self.embedding else 0),
             recheck_created=recheck_created,
             prove=prove,
             on_overtaken=lambda: self.store.mark_verify_needed(
