@@ -22,6 +22,9 @@ _KEYWORD = FieldType("keyword")
 # An object without properties: any JSON is accepted and given back, none of it is indexed. Whether a value is a number,
 # a date or an object may differ from row to row, and the first row would decide for all of them.
 _JSON = FieldType("object")
+_GEO_POINT = FieldType("geo_point")
+#: PostGIS's types, whose columns may hold any geometry, or by their declaration points alone.
+_GEOMETRIES = frozenset({"geometry", "geography"})
 
 #: By `pg_type.typname` of the base type.
 _BY_TYPE: Mapping[str, FieldType] = {
@@ -41,6 +44,7 @@ _BY_TYPE: Mapping[str, FieldType] = {
     "bytea": FieldType("binary"),
     "json": _JSON,
     "jsonb": _JSON,
+    "hstore": FieldType("flattened"),
     "int4range": FieldType("integer_range"),
     "int8range": FieldType("long_range"),
     "numrange": FieldType("double_range"),
@@ -75,8 +79,12 @@ def infer(column: Column) -> FieldType | None:
     """Return the type of a field filled from a column, for an array from its elements; None: there is no good one.
 
     There is none for composite types, search vectors and queries, types whose text depends on the catalogue
-    (`regclass` and its kin, `aclitem`), types that Postgres uses internally, and those of most extensions.
+    (`regclass` and its kin, `aclitem`), types that Postgres uses internally, and those of most extensions: of PostGIS's
+    there is one for columns of points.
     """
     if column.kind == "e":
         return _KEYWORD
+    if column.type in _GEOMETRIES and column.kind == "b":
+        # Of any dimension: `(Point,4326)`, `(PointZ)`.
+        return _GEO_POINT if "(Point" in column.sql_type else None
     return _BY_TYPE.get(column.type) if column.kind in "brm" else None

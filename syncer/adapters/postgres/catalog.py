@@ -41,16 +41,18 @@ SELECT n.nspname || '.' || c.relname AS full_name, c.relname AS name
 
 # Domains and arrays are unwrapped until a type is reached that is neither; `point` and `name` have elements, but are
 # no arrays. Types outside pg_catalog are written with their schema, so that no search_path is needed to find them.
-# -1 asks for the type without a length: `varchar(3)` would cut a key off.
-_COLUMNS = text("""
+# -1 asks for the type without a length: `varchar(3)` would cut a key off. PostGIS's types keep what says whether they
+# are points.
+_COLUMNS = text(r"""
 WITH RECURSIVE unwrapped AS (
     SELECT a.attnum, a.attname, a.attnotnull, a.attgenerated = 'v' AS virtual, t.oid, t.typtype, t.typcategory,
-           t.typelem, t.typbasetype, false AS is_array
+           t.typelem, t.typbasetype, t.typtypmod, a.atttypmod AS typmod, false AS is_array
       FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
      WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT u.attnum, u.attname, u.attnotnull, u.virtual, t.oid, t.typtype, t.typcategory,
-           t.typelem, t.typbasetype, u.is_array OR u.typtype <> 'd'
+           t.typelem, t.typbasetype, t.typtypmod, CASE WHEN u.typtype = 'd' THEN u.typtypmod ELSE u.typmod END,
+           u.is_array OR u.typtype <> 'd'
       FROM unwrapped AS u
       JOIN pg_catalog.pg_type AS t ON t.oid = CASE WHEN u.typtype = 'd' THEN u.typbasetype ELSE u.typelem END
      WHERE u.typtype = 'd' OR u.typcategory = 'A' AND u.typelem <> 0
@@ -58,7 +60,9 @@ WITH RECURSIVE unwrapped AS (
 SELECT u.attname AS name, t.typname AS type, u.typtype AS kind, u.is_array, NOT u.attnotnull AS nullable,
        u.virtual,
        CASE WHEN n.nspname = 'pg_catalog' THEN format_type(t.oid, -1)
-            ELSE quote_ident(n.nspname) || '.' || quote_ident(t.typname) END AS sql_type
+            ELSE quote_ident(n.nspname) || '.' || quote_ident(t.typname) END
+       || CASE WHEN t.typname IN ('geometry', 'geography')
+               THEN coalesce(substring(format_type(t.oid, u.typmod) FROM '\(.*\)$'), '') ELSE '' END AS sql_type
   FROM unwrapped AS u
   JOIN pg_catalog.pg_type AS t USING (oid)
   JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace

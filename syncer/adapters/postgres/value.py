@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
+from sqlalchemy.sql.elements import Grouping
 
 from syncer.adapters.postgres.sql import SqlType, constant, number, text_of
 from syncer.core.column_type import infer
@@ -32,6 +33,8 @@ _NUMBERS = frozenset(
     {"byte", "short", "integer", "long", "unsigned_long", "half_float", "float", "double", "scaled_float"}
 )
 _STRINGS = frozenset({"text", "match_only_text", "search_as_you_type", "keyword", "wildcard"})
+#: Types whose JSON is no string, though they are no numbers.
+_OBJECTS = frozenset({"json", "jsonb", "hstore", "geometry", "geography"})
 _TIMES = frozenset({"timestamptz", "timestamp", "date"})
 _TIME_RANGES = frozenset({"tstzrange", "tsrange", "daterange"})
 
@@ -41,9 +44,9 @@ def document_value(field: Field, source: Column, value: Expression) -> Expressio
     convert = _conversion(field.type, source)
     if convert is None:
         return value
-    if source.array or source.kind == "m":
-        return _each(value, convert)
-    return convert(value)
+    if source.kind == "m":
+        return _each(_ranges(value) if source.array else value, convert)
+    return _each(value, convert) if source.array else convert(value)
 
 
 def holds_foreign_json(source: Column) -> bool:
@@ -55,7 +58,7 @@ def _conversion(field_type: str, source: Column) -> Callable[[Expression], Expre
     match source.type, field_type:
         case ("bpchar", _):
             return text_of  # without the blanks that fill it up
-        case (name, string) if string in _STRINGS and (name in {"json", "jsonb"} or infer(source) is None):
+        case (name, string) if string in _STRINGS and (name in _OBJECTS or infer(source) is None):
             return text_of  # for Postgres's JSON of it may be an object
         case (name, date) if name in _TIMES and date in _DATES:
             return _finite
@@ -69,6 +72,10 @@ def _conversion(field_type: str, source: Column) -> Callable[[Expression], Expre
             return _base64
         case ("point", "geo_point"):
             return _lon_lat
+        case ("geometry" | "geography", "geo_point") if source.kind == "b":
+            return lambda value: _lon_lat(_point(value, source))
+        case ("vector" | "halfvec", "dense_vector"):
+            return lambda value: cast(value, SqlType("real[]"))
         case (name, kind) if source.kind in "rm" and kind.endswith("_range"):
             return _time_range if name.replace("multirange", "range") in _TIME_RANGES else _range
     return None
@@ -79,6 +86,12 @@ def _each(value: Expression, convert: Callable[[Expression], Expression]) -> Exp
     converted = select(convert(elements.c.element)).order_by(elements.c.place).scalar_subquery()
     # ARRAY(…) of nothing is an empty array, of NULL too.
     return case((value.is_not(None), func.array(converted)))
+
+
+def _ranges(value: Expression) -> Expression:
+    """The ranges of all multiranges in an array."""
+    ranges = select(func.unnest(func.unnest(value))).scalar_subquery()
+    return case((value.is_not(None), func.array(ranges)))
 
 
 def _finite(value: Expression) -> Expression:
@@ -96,6 +109,14 @@ def _lon_lat(value: Expression) -> Expression:
     place = type_coerce(value, ARRAY(Float))
     lon, lat = place[number(0)], place[number(1)]
     return case((value.is_not(None), func.json_build_object(constant("lon"), lon, constant("lat"), lat)))
+
+
+def _point(value: Expression, source: Column) -> Expression:
+    """PostGIS's point as Postgres's; an empty one is NULL, and another geometry an error of its row."""
+    # By casts, not by ST_X(): the schema of PostGIS need not be in the search_path, and casts are found without it.
+    schema = source.sql_type.rpartition(".")[0]
+    # In parentheses, for it is subscripted.
+    return Grouping(cast(cast(value, SqlType(f"{schema}.geometry")), SqlType("point")))
 
 
 def _range(value: Expression, bound: Callable[[Expression], Expression] = lambda bound: bound) -> Expression:
