@@ -8,8 +8,12 @@ from typing import Any
 
 from syncer.core.column_type import FIELD_TYPES, FieldType, infer
 from syncer.core.error import ConfigurationError
+from syncer.core.relation import Aggregate, Relation
 from syncer.core.suggestion import suggestion
 from syncer.core.table import Table
+
+#: What syncer keeps in each document: its key and its hash, so that an index can be compared without moving documents.
+OWN_FIELD = "_syncer"
 
 #: Postgres cuts longer names off, and field names are column names of the hydration statement.
 NAME_BYTES_MAX = 63
@@ -24,10 +28,22 @@ _OWN_NAMES = frozenset(_METADATA.split())
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """What a field takes from related rows, in place of a column of its own."""
+
+    relation: Relation
+    #: Each row is an object of these; none: it is the value of the field's column.
+    fields: tuple[Field, ...] = ()
+    #: One value of all rows, each row having that of the field's column.
+    aggregate: Aggregate | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the document, filled from one column."""
+    """One field of the document, filled from one column, or from related rows."""
 
     name: str
+    #: Of the table, or of the related one; empty where whole rows are taken, or counted.
     column: str
     #: Elasticsearch's name of the type.
     type: str
@@ -40,6 +56,8 @@ class Field:
     boost: float = 1.0
     #: Further mapping parameters, as Elasticsearch names them.
     options: Mapping[str, Any] = field(default_factory=dict)
+    #: None: the column is the table's own.
+    related: Related | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, CursorResult, Select, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from syncer.adapters.postgres.document import ROW_CAUSED, document_body, document_hash, document_routing
+from syncer.adapters.postgres.document import (
+    ROW_CAUSED,
+    document_body,
+    document_columns,
+    document_hash,
+    document_routing,
+)
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.session import Session, sqlstate, transaction
 from syncer.adapters.postgres.sql import (
@@ -189,7 +195,7 @@ class _RowFails(Exception):
 
 def _statement(table: Table, fields: Sequence[Field]) -> Select[*tuple[Any, ...]]:
     """Return the SELECT of all ids, hashes and routings; in two levels like that of hydration."""
-    columns = short_columns(table)
+    columns = document_columns(table, fields)
     rows = (
         select(
             _id(table, columns).label("id"),

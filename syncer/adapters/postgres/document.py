@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Label, Text, and_, case, cast, func, literal_column, select, true
+from sqlalchemy import BigInteger, ColumnElement, Label, Text, case, cast, func, literal_column, select
 
-from syncer.adapters.postgres.sql import Columns, SqlType, condition, constant, number, quoted, text_of
-from syncer.adapters.postgres.value import document_value, holds_foreign_json
+from syncer.adapters.postgres.living import lacks_documents, living
+from syncer.adapters.postgres.related import field_value, holds_line_breaks
+from syncer.adapters.postgres.sql import Columns, SqlType, constant, number, qualified, quoted, short_columns, text_of
 from syncer.core.field import Field
 from syncer.core.table import Table
 
 #: SQLSTATEs, or classes of them, that a value in a row can cause: a value out of range or malformed, a document too
-#: large, a function of the user's that raises, a row damaged on disk.
-ROW_CAUSED = ("22", "54", "P0001", "XX001")
+#: large, a function of the user's that raises, a row damaged on disk, whatever an extension reports without a SQLSTATE.
+ROW_CAUSED = ("22", "54", "P0001", "XX000", "XX001")
 
 
 def document_body(table: Table, fields: Sequence[Field], columns: Columns) -> ColumnElement[str]:
     """Return the document as JSON; NULL for a row that has none."""
     body = _json(table, fields, columns)
-    return case((_live(table, columns), body)) if lacks_documents(table) else body
+    return case((living(table, columns), body)) if lacks_documents(table) else body
+
+
+def document_columns(table: Table, fields: Sequence[Field]) -> Columns:
+    """Return the table's columns for its documents: qualified where related rows have columns of their own."""
+    return qualified(table) if any(field.related for field in fields) else short_columns(table)
 
 
 def document_hash(body: ColumnElement[str]) -> ColumnElement[int]:
@@ -36,32 +42,12 @@ def document_routing(table: Table, columns: Columns) -> ColumnElement[str]:
     return func.coalesce(text_of(columns[table.routing]), constant(""))
 
 
-def lacks_documents(table: Table) -> bool:
-    """Tell whether the table may have rows without document."""
-    return table.soft_delete is not None or table.where is not None
-
-
-def _live(table: Table, columns: Columns) -> ColumnElement[bool]:
-    """Return the condition that a row has a document."""
-    conditions: list[ColumnElement[bool]] = []
-    if table.soft_delete is not None:
-        deleted = columns[table.soft_delete]
-        boolean = table.columns[table.soft_delete].type == "bool"
-        conditions.append(deleted.is_not(true()) if boolean else deleted.is_(None))
-    if table.where is not None:
-        conditions.append(condition(table.where))
-    return and_(*conditions)
-
-
 def _json(table: Table, fields: Sequence[Field], columns: Columns) -> ColumnElement[str]:
-    values: list[Label[Any]] = [
-        document_value(field, table.columns[field.column], columns[field.column]).label(quoted(field.name))
-        for field in fields
-    ]
+    values: list[Label[Any]] = [field_value(field, table, columns).label(quoted(field.name)) for field in fields]
     document = select(*values).subquery("document")
     # With `.*`, for a field may be called like the sub-select.
     body = text_of(select(func.row_to_json(literal_column("document.*"))).select_from(document).scalar_subquery())
-    if any(holds_foreign_json(table.columns[field.column]) for field in fields):
+    if any(holds_line_breaks(field, table) for field in fields):
         # A line break between the parts of a JSON value would end the line of a bulk request. In strings there is none.
         return func.translate(body, literal_column(r"E'\n\r'", Text), constant("  "))
     return body

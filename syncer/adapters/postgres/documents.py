@@ -12,10 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from syncer.adapters.postgres.document import (
     ROW_CAUSED,
     document_body,
+    document_columns,
     document_hash,
     document_routing,
-    lacks_documents,
 )
+from syncer.adapters.postgres.living import lacks_documents
+from syncer.adapters.postgres.related import field_value
 from syncer.adapters.postgres.session import Session, reason_of, sqlstate
 from syncer.adapters.postgres.sql import (
     constant,
@@ -28,7 +30,6 @@ from syncer.adapters.postgres.sql import (
     short_columns,
     text_of,
 )
-from syncer.adapters.postgres.value import document_value
 from syncer.core.change import Draft, Hydration
 from syncer.core.error import ConfigurationError
 from syncer.core.field import Field, VectorField
@@ -98,11 +99,8 @@ def hydration_statement(table: Table, fields: Sequence[Field], vectors: Sequence
 
 def field_values(table: Table, fields: Sequence[Field]) -> Mapping[str, str]:
     """Return what each field's value is made of, as people read it."""
-    columns = short_columns(table)
-    return {
-        field.name: readable(document_value(field, table.columns[field.column], columns[field.column]))
-        for field in fields
-    }
+    columns = document_columns(table, fields)
+    return {field.name: readable(field_value(field, table, columns)) for field in fields}
 
 
 def _statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> Select[*tuple[Any, ...]]:
@@ -113,7 +111,7 @@ def _statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorFi
     nobody asked for, and fail on one of those. With routing, rows without document are returned too: a removal has to
     know where the document was.
     """
-    columns = short_columns(table)
+    columns = document_columns(table, fields)
     others = [_text(vector, fields, table).label(f"text_{i + 1}") for i, vector in enumerate(vectors)]
     if table.routing is not None:
         others.append(document_routing(table, columns).label("routing"))

@@ -79,6 +79,15 @@ def named(source: Table, rows: FromClause) -> Columns:
     return {name: rows.c[name] for name in source.columns}
 
 
+def qualified(source: Table, alias: str | None = None) -> Columns:
+    """Return the columns with the name of the table, or of its alias, before them.
+
+    Of no FROM, which a sub-select would take for one of its own.
+    """
+    rows = _name(alias) if alias is not None else f"{_name(source.schema)}.{_name(source.name)}"
+    return {name: literal_column(f"{rows}.{_name(name)}") for name in source.columns}
+
+
 def text_of(expression: ColumnElement[Any]) -> ColumnElement[str]:
     """Return a value as text."""
     return cast(expression, Text)
@@ -153,6 +162,10 @@ def number(value: int) -> ColumnElement[int]:
 def readable(statement: ClauseElement) -> str:
     """Return a statement as people read it, its parameters as `:name`."""
     return "\n".join(line.rstrip() for line in str(statement.compile(dialect=_READABLE)).splitlines())
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _part(prefix: str, index: int) -> str:
