@@ -9,6 +9,7 @@ from __future__ import annotations
 from syncer.ports.clock import Clock
 from syncer.ports.embedding import Embedder, VectorCache
 from syncer.ports.index import IndexDigests, Indices, Lifecycle, Sink
+from syncer.ports.json import Json
 from syncer.ports.source import ChangeFeed, Documents, KeyFeed, Source, SourceDigests, TableKeys, Tombstones
 from syncer.ports.state import BackfillProgress, Lease, Numbers, StateStore
 
@@ -20,6 +21,7 @@ __all__ = [
     "Embedder",
     "IndexDigests",
     "Indices",
+    "Json",
     "KeyFeed",
     "Lease",
     "Lifecycle",

@@ -85,7 +85,7 @@ class Indices(Protocol):
         """
 
     def is_running(self, task: str) -> bool:
-        """Tell whether such a task has not ended yet."""
+        """Tell whether such a task has not ended yet. Raises SinkUnavailable where it is lost, or was not done."""
 
     def restore(self, name: str) -> None:
         """Give the index the settings for searches: replicas and refresh interval, as configured. Idempotent.
