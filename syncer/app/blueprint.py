@@ -58,8 +58,10 @@ def draw_up(
     fields: Sequence[Field],
     vectors: Sequence[VectorField],
     model: Mapping[str, str] | None,
+    transform: Mapping[str, Any] | None = None,
 ) -> Blueprint:
     """Return the blueprint of a pipeline; model: what tells the vectors of one from those of another, if there are any.
+    transform: likewise of documents.
 
     Raises ConfigurationError where a template names no field, or Elasticsearch could not have such an index.
     """
@@ -77,6 +79,8 @@ def draw_up(
     }
     if settings.embedding and model:
         parts["embedding"] = {**model, "template": settings.embedding.text}
+    if transform:
+        parts["transform"] = transform
     return Blueprint(name, settings, table, fields, vectors, body, index, json.loads(json.dumps(parts)))
 
 

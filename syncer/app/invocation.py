@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncer.app.exit_code import ExitCode, exit_code
 from syncer.app.redaction import Redact, redactor
-from syncer.core.error import LeaseLost, SyncerError, TransientError
+from syncer.core.error import LeaseHeld, LeaseLost, SyncerError, TransientError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,7 +82,7 @@ class Invocation:
             application = Application(settings, clock)
             try:
                 yield application, clock
-            except (LeaseLost, TransientError) as error:
+            except (LeaseHeld, LeaseLost, TransientError) as error:
                 if not clock.stopping():
                     raise
                 raise SystemExit(when_stopped) from error

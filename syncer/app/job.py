@@ -120,7 +120,7 @@ def _prune(application: Application, pipeline: Pipeline, record: IndexRecord) ->
     clock = pipeline.clock
     document: dict[str, Any] = {"pipeline": pipeline.name, "vectors": 0, "dead_letters": 0, "runs": 0}
     with closing(pipeline.sides(record.name)) as sides:
-        looker = Looker(sides, None, deep=False, rows=pipeline.limits.poll.batch_rows)
+        looker = Looker(sides, None, pipeline.transform, deep=False, rows=pipeline.limits.poll.batch_rows)
         repair = Repair(pipeline, sides.documents, looker, record)
         try:
             document["dead_letters"] = close_letters(pipeline, record, looker, repair, clock.stopping)

@@ -12,6 +12,7 @@ from syncer.app.schedule_settings import ScheduleSettings
 from syncer.app.setting_type import (
     BLANK_IS_NONE,
     Duration,
+    FunctionReference,
     Misplaced,
     Name,
     RefreshInterval,
@@ -178,6 +179,9 @@ class PipelineSettings(Section):
     fields: Mapping[Annotated[str, Field(min_length=1)], FieldSettings] | None = Field(default=None, min_length=1)
     """The document's fields by name; left out: every column, types inferred."""
     embedding: EmbeddingSettings | None = None
+    transform: Annotated[FunctionReference | None, BLANK_IS_NONE] = None
+    """A function of yours, `module:function`, that makes the document of a row's fields, or leaves the row out; see
+    [transform](transform.md)."""
     poll: PollSettings = PollSettings()
     limits: LimitSettings = LimitSettings()
     on_change: Literal["refuse", "rebuild"] = "refuse"

@@ -149,6 +149,17 @@ def zone_has_daylight_saving(name: str) -> bool:
     return len({day.astimezone(info).utcoffset() for day in days}) > 1
 
 
+def function_reference(value: str) -> str:
+    """Return the name of a function in a module."""
+    module, _, function = value.partition(":")
+    if not function.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+        raise ValueError("must be module:function, for example mypackage.documents:enrich")
+    return value
+
+
+FunctionReference = Annotated[str, AfterValidator(function_reference)]
+
+
 def placeholders(template: str) -> Sequence[str]:
     """Return the field names in a template, in order. Raises ValueError where it is not one."""
     try:

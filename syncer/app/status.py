@@ -118,7 +118,7 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
     for feed, checkpoint in overview.checkpoints.items() if record.phase is Phase.LIVE else ():
         _measure(status, checkpoint, now, None if feed.startswith(tombstones) else zone)
         if checkpoint.deferred:
-            put_off = f"{checkpoint.deferred:,} documents are put off and sent again"
+            put_off = f"{checkpoint.deferred:,} documents are put off"
             status.problems.append(f"{put_off}: {checkpoint.deferred_reason}")
     if status.building and status.building.abandoned:
         status.problems.append(f"{status.building.what}: {status.building.remedy}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 
 from syncer.adapters.elastic.client import Client, ElasticConnection, connect, server
@@ -32,6 +33,7 @@ from syncer.app.lifecycle_settings import LifecycleSettings
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.recorded import by_itself
 from syncer.app.settings import Settings
+from syncer.app.transform import LoadedTransform, load_transform
 from syncer.core.error import ConfigurationError, SourceUnavailable, StateUnavailable
 from syncer.core.field import Declared, Field, VectorField, resolve_fields
 from syncer.core.index import write_alias
@@ -53,12 +55,16 @@ class Application:
         self._clock = clock
         self._executor = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
         self._building = Lock()
+        #: By setting: what two pipelines share is still called by one at a time.
+        self._transforms: dict[str, LoadedTransform] = {}
         #: Whether there is a pipeline, so that there may be something to settle.
         self.begun = False
 
     def renewed(self, settings: Settings) -> Application:
-        """Return an application of other settings, for as long as the process lasts; a model is not loaded twice."""
+        """Return an application of other settings, for as long as the process lasts; neither a model nor a function is
+        loaded twice."""
         fresh = Application(settings, self._clock)
+        fresh._transforms = self._transforms
         if settings.embedding == self.settings.embedding and "embedder" in self.__dict__:
             fresh.embedder = self.embedder
         return fresh
@@ -145,7 +151,18 @@ class Application:
         finally:
             session.close()
         model = self.embedder.description if settings.embedding else None
-        return draw_up(name, settings, self.settings.alias(name), table, fields, vectors, model)
+        transform = self.transform(name)
+        made = transform.description if transform else None
+        return draw_up(name, settings, self.settings.alias(name), table, fields, vectors, model, made)
+
+    def transform(self, name: str) -> LoadedTransform | None:
+        """Load the pipeline's transform, if it has one, for as long as the process lasts; see `load_transform`."""
+        reference = self.settings.pipelines[name].transform
+        if reference is None:
+            return None
+        found = self._transforms.get(reference)
+        loaded = found or load_transform(reference, Path.cwd(), setting=f"pipelines.{name}.transform")
+        return self._transforms.setdefault(reference, loaded)
 
     def pipeline(self, name: str, *, with_model: bool = False) -> Pipeline:
         """Return a pipeline, ready to run. Safe for several threads: they share clients and a model.
@@ -161,6 +178,7 @@ class Application:
     def build(self, plan: Blueprint) -> Pipeline:
         """Return the pipeline of a blueprint."""
         store, client = self.store, self.elasticsearch
+        loaded = self.transform(plan.name)
         self.begun = True
         timeout = self.settings.elasticsearch.request_timeout
         return Pipeline(
@@ -169,6 +187,7 @@ class Application:
             fingerprint=plan.fingerprint,
             reader=lambda: self._reader(plan),
             embedding=self._embedding if plan.vectors else None,
+            transform=loaded.transform if loaded else None,
             sink=lambda index: ElasticSink(client, write_alias(index), wait_seconds=min(10.0, timeout / 3)),
             sides=lambda index: self._sides(plan, index),
             indices=ElasticIndices(client, plan.mapping, plan.index),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from syncer.core.key import Key
+from syncer.core.outcome import Rejected
 from syncer.core.position import Position
 
 #: Stands for every key of a table: it was truncated.
@@ -54,13 +55,22 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Hydration:
-    """What a set of keys are now. A key in neither part is gone, soft-deleted or filtered out."""
+    """What a set of keys are now. A key in no part is gone, soft-deleted or filtered out."""
 
     drafts: Sequence[Draft]
     #: Rows that Postgres cannot turn into a document, with its reason.
     unreadable: Mapping[Key, str]
-    #: Of rows that exist and have no document: where theirs was.
+    #: Of rows that exist and are no drafts: where their document was.
     routings: Mapping[Key, str] = field(default_factory=dict)
+    #: Rows that the transform cannot turn into a document.
+    refused: Mapping[Key, Rejected] = field(default_factory=dict)
+    #: Rows that the transform leaves without document.
+    left_out: Set[Key] = frozenset()
+
+    @property
+    def untold(self) -> Set[Key]:
+        """The rows of whose documents nothing can be told; whatever the index holds of them stays."""
+        return self.unreadable.keys() | self.refused.keys()
 
 
 @dataclass(frozen=True, slots=True)

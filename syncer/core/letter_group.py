@@ -61,5 +61,6 @@ def grouped(letters: Iterable[DeadLetter]) -> Sequence[LetterGroup]:
 
 def cause(reason: str) -> str:
     """Return a reason without what differs from row to row, so that equal causes read the same."""
-    shared = _OWN_WORDS.sub("", _PLACE.sub("", reason))
+    first, _, _ = reason.partition("\n")  # a traceback follows
+    shared = _OWN_WORDS.sub("", _PLACE.sub("", first))
     return _VALUE.sub("…", shared)[:_CAUSE_CHARACTERS_MAX]

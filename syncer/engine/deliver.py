@@ -1,7 +1,7 @@
 """The one path: keys in, outcomes out.
 
     run():    hydrate and number a batch          serially, on the caller's thread
-              embed and write it                  on a worker thread, several batches at once
+              transform, embed and write it       on a worker thread, several batches at once
               examine the answers                 on the caller's thread again, in the order of the batches
 
 Why numbers come from one place and in this order (design: every write carries a version):
@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeVar
 
@@ -35,6 +35,7 @@ from syncer.core.report import Report
 from syncer.engine.batch import Batch, Delivered, Routings
 from syncer.engine.embed import Embedding, Vectors
 from syncer.engine.pacing import Pacing
+from syncer.engine.transform import Transform, transformed
 from syncer.ports import Clock, Documents, Numbers, Sink
 
 #: How long answers are waited for once the process is asked to stop.
@@ -69,7 +70,11 @@ class _Numbered:
 @dataclass(frozen=True, slots=True)
 class _Written:
     outcomes: dict[Key, Outcome]
+    #: The highest number that any write of a key has met.
+    met: Mapping[Key, int]
     vectors: Vectors
+    #: Rows that the transform refused.
+    refused: Mapping[Key, Outcome]
     #: Where documents were written to, where that is not where their id leads.
     places: Mapping[Key, str]
 
@@ -101,6 +106,7 @@ class Delivery:
         recheck_created: bool,
         prove: Callable[[], None],
         on_overtaken: Callable[[], None],
+        transform: Transform | None = None,
     ) -> None:
         """recheck_created: hydrate a key once more whose write created a document, and remove it if gone. Elasticsearch
         forgets the versions of deleted documents when a shard restarts, so that an old write could revive one. Needed
@@ -110,6 +116,7 @@ class Delivery:
         on_overtaken: called when the index holds a version that nobody can have drawn: it should be verified.
         """
         self._documents = documents
+        self._transform = transform
         self._embedding = embedding
         self._sink = sink
         self._numbers = numbers
@@ -173,14 +180,16 @@ class Delivery:
         return _Numbered(hydration, self._numbers.draw(), routings)
 
     def _write(self, keys: Sequence[Key], numbered: _Numbered) -> _Written:
-        """Embed and write; on a worker thread."""
+        """Transform, embed and write; on a worker thread."""
+        numbered = replace(numbered, hydration=transformed(numbered.hydration, self._transform))
         drafts = numbered.hydration.drafts
         vectors = self._embedding.vectors(drafts) if self._embedding else Vectors({})
         writes = _writes(keys, numbered, vectors)
         places = {draft.key: draft.routing for draft in drafts if draft.routing is not None}
-        return _Written(self._sent(writes) if writes else {}, vectors, places)
+        outcomes, met = self._sent(writes) if writes else ({}, {})
+        return _Written(outcomes, met, vectors, numbered.hydration.refused, places)
 
-    def _sent(self, writes: Sequence[Write]) -> dict[Key, Outcome]:
+    def _sent(self, writes: Sequence[Write]) -> tuple[dict[Key, Outcome], Mapping[Key, int]]:
         """Write, and tell the pacing how that went."""
         self._prove()
         turn, started = self._pacing.turn, self._clock.monotonic()
@@ -193,11 +202,14 @@ class Delivery:
         put_off = any(isinstance(outcome, Deferred) and not outcome.suspect for outcome in outcomes)
         self._pacing.answered(turn, pressed=slow or put_off)
         joined: dict[Key, Outcome] = {}
+        met: dict[Key, int] = {}
         for write, outcome in zip(writes, outcomes, strict=True):
+            if isinstance(outcome, Stale) and outcome.current is not None:
+                met[write.key] = max(met.get(write.key, 0), outcome.current)
             # Of a key that is removed elsewhere too, the last write is the one at its own place.
             if not isinstance(joined.get(write.key), Deferred | Rejected):
                 joined[write.key] = outcome
-        return joined
+        return joined, met
 
     def _land(self, batch: B, flight: _Flight) -> tuple[B, Delivered]:
         return batch, self._examine(flight)
@@ -222,9 +234,9 @@ class Delivery:
         written = flight.future.result()
         # A row that cannot be read may have been removed from elsewhere. It was refused, unless that was put off.
         removals = {key: o for key, o in written.outcomes.items() if isinstance(o, Deferred)}
-        outcomes: Mapping[Key, Outcome] = {**written.outcomes, **flight.refused, **removals}
+        outcomes: Mapping[Key, Outcome] = {**written.outcomes, **flight.refused, **written.refused, **removals}
         again: list[Delivered] = []
-        if overtaken := self._overtaken(flight.version, outcomes):
+        if overtaken := self._overtaken(flight.version, written.met):
             self._on_overtaken()
             again.append(self.deliver(overtaken, flight.routings))
         if self._recheck_created:
@@ -236,31 +248,30 @@ class Delivery:
         renumbered = {key: later.number(key) for later in again for key in later.outcomes}
         return Delivered(outcomes, flight.version, _report(outcomes, written.vectors), renumbered)
 
-    def _overtaken(self, sent_with: int, outcomes: Mapping[Key, Outcome]) -> list[Key]:
+    def _overtaken(self, sent_with: int, met: Mapping[Key, int]) -> list[Key]:
         """Return the keys whose document has a version that nobody can have drawn, after raising the sequence above it.
 
-        Usually a conflict only means that somebody else delivered something fresher. But a number above a fresh draw
-        says that the sequence went back, or that a foreign writer is at work.
+        Usually a conflict only means that somebody else delivered something fresher. But a number that is not below a
+        fresh draw says that the sequence went back, or that a foreign writer is at work.
         """
-        current = {key: o.current for key, o in outcomes.items() if isinstance(o, Stale) and o.current is not None}
-        if not current:
+        if not met:
             return []
         drawn = self._numbers.draw()
         # Of batches under way together, the first that finds out raises the sequence: the others were drawn before.
         early = sent_with <= self._raised_after
-        overtaken = [key for key, version in current.items() if early or version > drawn]
+        overtaken = [key for key, version in met.items() if early or version >= drawn]
         if overtaken and not early:
             self._raised_after = drawn
-            self._numbers.raise_above(max(current.values()))
+            self._numbers.raise_above(max(met.values()))
         return overtaken
 
     def _gone(self, created: Sequence[Key], places: Mapping[Key, str]) -> list[Key]:
         """Return those of the keys that are no longer in the table, or not in this place: a write revived them."""
         if not created:
             return []
-        hydration = self._documents.hydrate(created)
+        hydration = transformed(self._documents.hydrate(created), self._transform)
         present = {draft.key for draft in hydration.drafts if draft.routing == places.get(draft.key)}
-        present |= hydration.unreadable.keys()
+        present |= hydration.untold
         return [key for key in created if key not in present]
 
 
@@ -272,7 +283,8 @@ def _writes(keys: Sequence[Key], numbered: _Numbered, vectors: Vectors) -> Seque
     for key in keys:
         if key not in places and key not in hydration.unreadable:
             places[key] = hydration.routings.get(key)
-            writes.append(Removal(key, version, places[key]))
+            if key not in hydration.refused:
+                writes.append(Removal(key, version, places[key]))
     if not numbered.routings:
         return writes
     # Before the documents: two routings may lead to one shard, where of two writes with one number the later one wins.

@@ -10,13 +10,14 @@ from syncer.core.comparison import Difference, Found, same_digest, same_document
 from syncer.core.key import Key
 from syncer.engine.embed import Embedding
 from syncer.engine.pipeline import Sides
+from syncer.engine.transform import Transform, transformed
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """An id that is not as it should be."""
 
-    #: None: the row or its document is unreadable, and what the index should hold cannot be told.
+    #: None: the row or its document is unreadable or refused, and what the index should hold cannot be told.
     difference: Difference | None
     #: None: no row can have this id.
     key: Key | None
@@ -47,12 +48,17 @@ class Seen:
 class Looker:
     """Hydrates rows and finds their documents, so many at a time."""
 
-    def __init__(self, sides: Sides, embedding: Embedding | None, *, deep: bool, rows: int) -> None:
+    def __init__(
+        self, sides: Sides, embedding: Embedding | None, transform: Transform | None, *, deep: bool, rows: int
+    ) -> None:
         """deep: compare whole documents, not what they say of themselves."""
         self._sides = sides
         self._embedding = embedding if deep else None
+        self._transform = transform
         self._deep = deep
         self._rows = rows
+        #: Rows without document that were looked at so far, by decision of the transform.
+        self.left_out = 0
 
     def look(self, ids: Sequence[str]) -> Iterator[dict[str, Seen]]:
         """Yield, of each part of the ids, those that are not as they should be."""
@@ -73,7 +79,8 @@ class Looker:
     def _seen(self, ids: Sequence[str]) -> dict[str, Seen]:
         found = self._sides.index.find(ids, whole=self._deep)
         keys = self._sides.source.keys(ids)
-        hydration = self._sides.documents.hydrate(list(keys.values()))
+        hydration = transformed(self._sides.documents.hydrate(list(keys.values())), self._transform)
+        self.left_out += len(hydration.left_out)
         drafts = {draft.key: draft for draft in hydration.drafts}
         vectors = self._embedding.vectors(hydration.drafts).of if self._embedding else {}
 
@@ -87,7 +94,7 @@ class Looker:
             key = keys.get(id_)
             draft = drafts.get(key) if key is not None else None
             difference = verdict(draft, found.get(id_, ()), agrees)
-            if key in hydration.unreadable:
+            if key in hydration.untold:
                 seen[id_] = Seen(None, key, None, found.get(id_, ()))
             elif difference is not None:
                 seen[id_] = Seen(difference, key, draft, found.get(id_, ()))

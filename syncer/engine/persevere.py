@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from syncer.core.error import LeaseHeld, LeaseLost, TransientError
+from syncer.core.error import LeaseHeld, LeaseLost, SyncerError, TransientError
 from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase
 from syncer.core.retry import backoff_seconds
@@ -14,10 +14,8 @@ from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.rebuild import Rebuilt
 
-#: Errors in a row, with the waits between them some ten minutes of an outage.
+#: Errors without progress, with the waits between them some ten minutes of an outage.
 ATTEMPTS_MAX = 30
-#: An attempt that lasted longer got on: nothing is waited for in vain for so long.
-GOT_ON_SECONDS = 300.0
 #: So many attempts may find a lease held. Where only our end of a connection broke, the server ends its session, which
 #: has the lease, some seconds later.
 HELD_MAX = 6
@@ -27,22 +25,24 @@ def persevere(pipeline: Pipeline, events: Events, act: Callable[[bool], Rebuilt]
     """Do it until it is done, each time from the phase where it was, after waits like the daemon's.
 
     act: gets whether an earlier attempt has registered an index. The report is that of the last attempt.
-    Raises the last of ATTEMPTS_MAX errors in a row; told to stop, the last one at once.
+    Raises the last of ATTEMPTS_MAX errors between which it got no further; told to stop, the last one at once.
     """
     clock = pipeline.clock
     before = {record.name: record for record in pipeline.store.indices(pipeline.name)}
-    attempt = 0
+    reached: Sequence[object] | None = None
+    attempt = held = 0
     while True:
-        begun_at = clock.monotonic()
         try:
             records = pipeline.store.indices(pipeline.name)
             rebuilt = _in_place(pipeline, before, records) or act(any(each.name not in before for each in records))
             return replace(rebuilt, old=rebuilt.old or _replaced(before, rebuilt))
         except (LeaseHeld, LeaseLost, TransientError) as error:
-            if isinstance(error, LeaseHeld) and not 0 < attempt <= HELD_MAX:
+            held = held + 1 if isinstance(error, LeaseHeld) else 0
+            if held and not (attempt and held <= HELD_MAX):
                 raise
-            if clock.monotonic() - begun_at >= GOT_ON_SECONDS:
-                attempt = 0
+            now = _reached(pipeline)
+            if now is not None and now != reached:
+                reached, attempt = now, 0
             attempt += 1
             if attempt >= ATTEMPTS_MAX:
                 error.hint = "; ".join(filter(None, [error.hint, "the same command goes on where it was"]))
@@ -51,6 +51,25 @@ def persevere(pipeline: Pipeline, events: Events, act: Callable[[bool], Rebuilt]
             events.backing_off(error, attempt, seconds)
             if clock.wait(seconds):
                 raise
+
+
+def _reached(pipeline: Pipeline) -> Sequence[object] | None:
+    """Return how far its indices are; None: not to be told now."""
+    try:
+        return [
+            (record.name, record.phase, _settled(pipeline, record.name) if record.phase is Phase.LOADING else 0)
+            for record in pipeline.store.indices(pipeline.name)
+        ]
+    except SyncerError:
+        return None
+
+
+def _settled(pipeline: Pipeline, index: str) -> int:
+    progress = pipeline.store.backfill(index)
+    try:
+        return sum(part.settled_rows for part in progress.ranges())
+    finally:
+        progress.release()
 
 
 def _in_place(pipeline: Pipeline, before: Mapping[str, IndexRecord], records: Sequence[IndexRecord]) -> Rebuilt | None:

@@ -18,6 +18,7 @@ from syncer.engine.embed import Embedding
 from syncer.engine.pacing import Pacing
 from syncer.engine.poll import PollLimits
 from syncer.engine.rejection import Budget
+from syncer.engine.transform import Transform
 from syncer.ports import (
     ChangeFeed,
     Clock,
@@ -131,6 +132,8 @@ class Pipeline:
 
     #: Moves ageing indices to other nodes; None: nobody does.
     lifecycle: Lifecycle | None = None
+    #: Makes documents of rows; None: a row's own is the document.
+    transform: Transform | None = None
 
     @property
     def budget(self) -> Budget:
@@ -168,6 +171,7 @@ class Pipeline:
             flights=self.limits.flights + (EMBEDDING_FLIGHTS if self.embedding else 0),
             recheck_created=recheck_created,
             prove=prove,
+            transform=self.transform,
             on_overtaken=lambda: self.store.mark_verify_needed(
                 index,
                 f"at {self.clock.now():%Y-%m-%d %H:%M:%S.%f} UTC a version above all that were drawn was found in the "

@@ -46,11 +46,12 @@ def wait_for_shards(pipeline: Pipeline, index: str, events: Events) -> bool:
 
 
 def _build_graphs(pipeline: Pipeline, index: str, events: Events) -> bool:
-    """Wait until searches for vectors are fast; False where told to stop."""
+    """Wait until searches for vectors are fast; False where told to stop. Raises Paused."""
     task = pipeline.indices.build_graphs(index)
     if task is not None:
         events.building_graphs(index)
     while task is not None and pipeline.indices.is_running(task):
+        pipeline.prove_not_paused()
         if pipeline.clock.wait(0.5):
             return False
     return True

@@ -12,7 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from syncer.core.definition import changes
-from syncer.core.error import ConfigurationError, FingerprintMismatch, IndexMissing, LeaseHeld, SyncerError
+from syncer.core.error import (
+    ConfigurationError,
+    FingerprintMismatch,
+    IndexMissing,
+    LeaseHeld,
+    SinkUnavailable,
+    SyncerError,
+)
 from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase, Role
 from syncer.core.report import Report
@@ -114,7 +121,11 @@ def abandon(pipeline: Pipeline, events: Events) -> Rebuilt:
 
     Raises ConfigurationError where there is none, or searches find it, and LeaseHeld where another process builds it.
     """
-    record = _of_role(pipeline, Role.BUILDING)
+    record = _of_role(pipeline, Role.BUILDING) or next(
+        # A deletion that was interrupted.
+        (each for each in pipeline.store.indices(pipeline.name) if each.phase is Phase.DELETING and not each.followed),
+        None,
+    )
     if record is None:
         raise ConfigurationError(
             f"no index of pipeline {pipeline.name!r} is being built, or waits to be promoted",
@@ -201,6 +212,14 @@ def _lent(pipeline: Pipeline, record: IndexRecord) -> Iterator[Lease]:
         yield lease
 
 
+def prove_unbuilt(pipeline: Pipeline) -> None:
+    """Raise LeaseHeld where another process builds an index of the pipeline."""
+    record = _of_role(pipeline, Role.BUILDING)
+    if record is not None:
+        with _building(pipeline, record):
+            pass
+
+
 @contextmanager
 def _building(pipeline: Pipeline, record: IndexRecord) -> Iterator[Lease]:
     """Lend a lease that nobody hands over before the index is complete."""
@@ -283,6 +302,8 @@ def _finish_swap(pipeline: Pipeline, live: IndexRecord, events: Events, *, take_
             try:
                 finish_publishing(pipeline, lease, live, take_over=take_over)
             except IndexMissing:
+                if pipeline.indices.statistics([live.name]):
+                    raise SinkUnavailable(f"alias {live.alias}: an index behind it was deleted just now") from None
                 # Gone before it was searched. Live in name, so that another one can take its place.
                 lease.update(phase=Phase.LIVE)
                 raise

@@ -23,9 +23,10 @@ class Budget:
             return
         kind, count = Counter(letter.kind for letter in added).most_common(1)[0]
         example = next(letter for letter in added if letter.kind == kind)
+        said, _, _ = example.reason.partition("\n")  # a traceback may follow
         raise TooManyRejections(
             f"{open_now} rows are rejected, more than limits.rejections = {self.open_max} allows; "
             f"most lately {kind} ({count} of {len(added)}), "
-            f"for example row {document_id(example.key)}: {example.reason}",
+            f"for example row {document_id(example.key)}: {said}",
             hint="mend the rows or the field's type, or raise limits.rejections; the rows are kept as dead letters",
         )

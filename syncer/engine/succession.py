@@ -71,9 +71,6 @@ class Succession:
             self._catch_up(polls)
             if not (followed and self._is_complete()) and not self._make_ready(polls):
                 return False
-            if swaps and self.verified is None:
-                # It is as good as what polls deliver; repairs, backfills and replays went to the other one alone.
-                lease.update(verify_needed="it was put in its place without a comparison")
             if swaps:
                 swap(pipeline, lease, events, lambda: self._catch_up_soon(polls), take_over=take_over)
         return True
@@ -143,6 +140,9 @@ class Succession:
         """Catch up while nobody follows the index that is searched."""
         if self._poll_for(polls, 0.0, CATCH_UP_SECONDS):
             raise Stopped
+        if self.verified is None:
+            # It is as good as what polls deliver; repairs, backfills and replays went to the other one alone.
+            self._lease.update(verify_needed="it was put in its place without a comparison")
 
     def _followed_until_now(self, reader: Reader) -> bool:
         """Tell whether somebody has polled all feeds of the index to their ends just now; to be asked before we do."""

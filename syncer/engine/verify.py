@@ -53,9 +53,11 @@ class Verified:
 
     #: Rows that should have a document.
     source_rows: int = 0
+    #: Rows that the transform leaves without document.
+    left_out: int = 0
     indexed: int = 0
     differences: Counter[Difference] = field(default_factory=Counter)
-    #: Rows that Postgres cannot turn into a document. Whatever the index holds of them stays.
+    #: Rows that Postgres or the transform cannot turn into a document. Whatever the index holds of them stays.
     unreadable: int = 0
     #: Ids that differed at every look while row and documents changed: nothing can be told of them.
     moving: int = 0
@@ -139,7 +141,8 @@ class Verification:
         self._stopping = stopping or pipeline.clock.stopping
         self._wait = wait or pipeline.clock.wait
         self._on_progress = on_progress
-        self._looker = Looker(sides, pipeline.embedding, deep=deep, rows=pipeline.limits.poll.batch_rows)
+        rows = pipeline.limits.poll.batch_rows
+        self._looker = Looker(sides, pipeline.embedding, pipeline.transform, deep=deep, rows=rows)
         self._repair = Repair(pipeline, sides.documents, self._looker, record) if repair else None
         self._pending_max = pending_max
         self._pending: dict[str, None] = {}
@@ -180,14 +183,20 @@ class Verification:
             found = suspects(self._rows(rows, total), self._entries(entries), every=self._deep)
             ids = chain(self._strangers(), found)
             while batch := list(islice(ids, self._pipeline.limits.poll.batch_rows)):
+                before = self._looker.left_out
                 self._pending |= dict.fromkeys(self._look(batch))
+                # Only here: what differs is looked at again.
+                left_out = self._looker.left_out - before
+                self.verified.left_out += left_out
+                self.verified.source_rows -= left_out
                 if len(self._pending) >= self._pending_max:
                     self._settle()
 
     def _rows(self, pages: Iterable[Sequence[Digest]], total: int) -> Iterator[Digest]:
         for page in pages:
             self.verified.source_rows += len(page)
-            self._on_progress(self.verified.source_rows, max(total, self.verified.source_rows))
+            read = self.verified.source_rows + self.verified.left_out
+            self._on_progress(read, max(total, read))
             yield from page
 
     def _entries(self, pages: Iterable[Sequence[Entry]]) -> Iterator[Entry]:

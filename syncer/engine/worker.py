@@ -23,7 +23,7 @@ from syncer.engine.insist import ATTEMPTS_MAX
 from syncer.engine.persevere import persevere
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.poll import Polled
-from syncer.engine.rebuild import Rebuilt, rebuild
+from syncer.engine.rebuild import Rebuilt, prove_unbuilt, rebuild
 from syncer.engine.reconciler import reconcile_truncated
 from syncer.engine.share import Share
 from syncer.engine.source_clocks import SourceClocks
@@ -156,6 +156,8 @@ class Worker:
     def _rebuild(self) -> Rebuilt:
         """Replace an index of another configuration. Raises LeaseHeld while, or just after, somebody else does."""
         pipeline = self.pipeline
+        # Before it is in the history: who stands by asks every few seconds.
+        prove_unbuilt(pipeline)
         with pipeline.recorded(RunJob.REBUILD) as ended:
             record = register(pipeline)
             if course_of(pipeline, record) is not Course.REBUILD:

@@ -23,12 +23,13 @@ def listed(deployment: Deployment) -> list[dict[str, Any]]:
 
 
 def test_indices_that_the_state_does_not_know_are_listed(loaded: Deployment) -> None:
-    """By their name, or by what they say of themselves; not what is another pipeline's, or of somebody else."""
+    """By their name; not what is another pipeline's, another installation's, or of somebody else."""
     client, alias = loaded.elastic.client, f"{loaded.prefix}-articles"
     ours, others = {"pipeline": "articles"}, {"pipeline": "others"}
     for name, meta in (
         (f"{alias}-20260101-000000-000", None),
-        (f"{alias}-check-1", ours),
+        (f"{alias}-check-0123abcd", ours),
+        (f"{alias}-staging-20260101-000000-000", ours),
         (f"{alias}-20260101-000000-001", others),
         (f"{alias}-old-20260101-000000-000", None),
         (f"{alias}-archive", None),
@@ -36,12 +37,12 @@ def test_indices_that_the_state_does_not_know_are_listed(loaded: Deployment) -> 
         client.indices.create(index=name, mappings={"_meta": {"syncer": meta}} if meta else {})
     live, *unknown = listed(loaded)
     assert (live["role"], live["searched"]) == ("live", True)
-    assert [each["index"] for each in unknown] == [f"{alias}-20260101-000000-000", f"{alias}-check-1"]
+    assert [each["index"] for each in unknown] == [f"{alias}-20260101-000000-000", f"{alias}-check-0123abcd"]
     assert {(each["role"], each["phase"], each["searched"], each["documents"]) for each in unknown} == {
         ("unknown", None, False, 0)
     }
     out = " ".join(loaded.run("indices")[1].split())
-    assert f"delete it, if nothing else needs it: DELETE /{alias}-check-1" in out
+    assert f"delete it, if nothing else needs it: DELETE /{alias}-check-0123abcd" in out
 
 
 def test_an_index_whose_state_is_gone_is_not_to_be_deleted_while_it_is_searched(loaded: Deployment) -> None:

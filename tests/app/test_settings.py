@@ -46,6 +46,7 @@ ALL = """
           parts: {type: nested, properties: {name: {type: keyword}}}
           published:
         embedding: {field: vector, text: "{title} {{x}} {body}"}
+        transform: acme.documents:enrich
         poll: {interval: 200ms, batch_rows: 50, margin: 61m, rewind: 1h}
         limits: {rejections: 0}
         on_change: rebuild
@@ -105,6 +106,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert pipeline.fields["tags"].type == "keyword"
     assert pipeline.fields["published"].type is None
     assert pipeline.fields["body"].column == "content"
+    assert pipeline.transform == "acme.documents:enrich"
     assert pipeline.on_change == "rebuild"
     assert (pipeline.retention.indices, pipeline.retention.age) == (2, 14 * 86_400)
     assert pipeline.lifecycle is not None
@@ -123,6 +125,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         ("poll: {interval: soon}", "pipelines.articles.poll.interval: must be a duration such as 200ms"),
         ("poll: {interval: true}", "pipelines.articles.poll.interval: must be a duration"),
         ("poll: {batch_rows: 0}", "pipelines.articles.poll.batch_rows: must be greater than or equal to 1"),
+        ("transform: documents.enrich", "pipelines.articles.transform: must be module:function, for example"),
+        ("transform: documents.py:enrich()", "pipelines.articles.transform: must be module:function, for example"),
         ("on_change: ignore", "pipelines.articles.on_change: must be 'refuse' or 'rebuild'"),
         ("retention: {age: 7days}", "pipelines.articles.retention.age: must be a duration"),
         ("index: {shards: many}", "pipelines.articles.index.shards: must be a valid integer"),

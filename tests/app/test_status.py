@@ -180,7 +180,7 @@ def test_why_documents_are_put_off_is_told_until_they_are_delivered(loaded: Depl
     lease.commit(Settlement({"public.articles": blocked["public.articles"]}))
     lease.release()
     store.close()
-    assert status(loaded)["problems"] == ["2 documents are put off and sent again: blocked"]
+    assert status(loaded)["problems"] == ["2 documents are put off: blocked"]
     loaded.sql("INSERT INTO articles VALUES (3, 'c', '')")
     assert loaded.run("run", "--once")[0] == 0
     assert status(loaded)["problems"] == []

@@ -47,6 +47,7 @@ TOO_LARGE = DeadLetter(("1",), 7, "document_too_large", "101 bytes, and the serv
             """one immense term in field="k" (longer than …). The prefix is: …""",
         ),
         ('invalid input syntax for type integer: "a \'b"', "invalid input syntax for type integer: …"),
+        ("KeyError: 'price'\nTraceback (most recent call last):\n  File", "KeyError: …"),
         (TOO_LARGE.reason, "… bytes, and the server takes … at most"),
     ],
 )

@@ -141,7 +141,11 @@ class History:
     def fail_over(self) -> None:
         """The state database comes back as it was some numbers ago, between two polls."""
         if "fail-overs" in self.has and self._live() and not self.depth:
-            self.world.store.fail_over(self.random.choice([1, 10, 200]))
+            store, lost = self.world.store, self.random.choice([1, 10, 200])
+            letters = [letter for record in store.indices() for letter in store.dead_letters(record.name)]
+            # No number is drawn a second time that the older copy itself holds.
+            held = max((letter.version for letter in letters), default=0)
+            store.fail_over(min(lost, store.draw() - held))
 
     def set_clock_back(self) -> None:
         if "clock steps" in self.has:

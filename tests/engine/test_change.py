@@ -247,7 +247,7 @@ def test_a_command_of_before_writes_nothing_to_an_index_that_has_grown() -> None
         backfill(before, name, progress)
     progress.release()
     with pytest.raises(FingerprintMismatch):
-        Repair(before, documents, Looker(before.sides(name), None, deep=False, rows=10), world.record).deliver(
+        Repair(before, documents, Looker(before.sides(name), None, None, deep=False, rows=10), world.record).deliver(
             list(world.table.documents())
         )
     assert len(world.written) == written

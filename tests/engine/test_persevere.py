@@ -12,6 +12,7 @@ import pytest
 from syncer.core.error import LeaseHeld, SinkUnavailable, SyncerError
 from syncer.core.index import Phase, Role
 from syncer.core.run import RunJob
+from syncer.core.settlement import Settlement
 from syncer.engine.events import Events
 from syncer.engine.persevere import ATTEMPTS_MAX, HELD_MAX, persevere
 from syncer.engine.pipeline import Ended, OnChange, Pipeline
@@ -141,16 +142,34 @@ def test_an_outage_that_does_not_end_ends_it() -> None:
 
 def test_errors_that_are_far_apart_do_not_add_up() -> None:
     """A load takes hours, and each of its attempts gets further."""
-    world = changed(a_loaded_world())
+    world = a_loaded_world()
+    index = unfinished(world)
     turns = iter(range(10_000))
 
     def act(_begun: bool) -> Rebuilt:
-        world.clock.advance(301)
         if next(turns) < 2 * ATTEMPTS_MAX:
+            progress = world.store.backfill(index)
+            (part, *_) = progress.ranges()
+            progress.advance(replace(part, settled_rows=part.settled_rows + 1), Settlement({}))
+            progress.release()
             raise AWAY
         return rebuild(world.pipeline, world.events)
 
     assert persevere(world.pipeline, world.events, act).phase is Phase.LIVE
+
+
+def test_time_alone_is_no_progress() -> None:
+    """Attempts that take long and get nowhere end as well."""
+    world = a_loaded_world()
+    unfinished(world)
+
+    def act(_begun: bool) -> Rebuilt:
+        world.clock.advance(3600)
+        raise AWAY
+
+    with pytest.raises(SinkUnavailable):
+        persevere(world.pipeline, world.events, act)
+    assert len(world.events.trouble) == ATTEMPTS_MAX - 1
 
 
 def test_it_does_not_wait_when_told_to_stop() -> None:

@@ -168,6 +168,17 @@ def test_an_index_that_is_built_or_waits_can_be_given_up(phase: Phase) -> None:
         abandon(world.pipeline, world.events)
 
 
+def test_giving_up_that_was_interrupted_goes_on() -> None:
+    """The index stands as being deleted by then."""
+    world = a_loaded_world()
+    given_up = rebuild(changed(world).pipeline, world.events, swaps=False).index
+    lease = world.store.acquire(given_up)
+    lease.update(phase=Phase.DELETING)
+    lease.release()
+    assert abandon(world.pipeline, world.events).index == given_up
+    assert given_up not in world.indices.indices
+
+
 def test_an_index_that_searches_find_is_not_given_up() -> None:
     """The state is older than the alias."""
     world = a_loaded_world()

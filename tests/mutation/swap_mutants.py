@@ -83,8 +83,8 @@ SWAP_MUTANTS = (
         (
             Edit(
                 REBUILD,
-                "    if not finished.complete or not (gone or differences(live.fingerprint, pipeline.fingerprint)):\n",
-                "    if not finished.complete:\n",
+                "    return finished if undoes or not finished.complete else None\n",
+                "    return finished if not finished.complete else None\n",
             ),
         ),
         SWAPS,

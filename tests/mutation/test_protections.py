@@ -189,12 +189,12 @@ MUTANTS = (
     ),
     Mutant(
         "a conflict with a number that nobody can have drawn is not believed",
-        (Edit(DELIVER, "version > drawn]", "False]"),),
+        (Edit(DELIVER, "version >= drawn]", "False]"),),
         ("tests/engine/test_deliver.py",),
     ),
     Mutant(
         "the sequence is raised above what is found in the index",
-        (Edit(DELIVER, "            self._numbers.raise_above(max(current.values()))\n", "            pass\n"),),
+        (Edit(DELIVER, "            self._numbers.raise_above(max(met.values()))\n", "            pass\n"),),
         ("tests/engine/test_deliver.py",),
     ),
     Mutant(

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import orjson
 
-from syncer.adapters.elastic.mapping import OWN_FIELD
 from syncer.core.change import Document, Removal, Write
+from syncer.core.field import OWN_FIELD
 from syncer.core.key import document_id
 
 

@@ -14,10 +14,10 @@ from elastic_transport import ApiError, TransportError
 from elasticsearch import Elasticsearch
 
 from syncer.adapters.elastic.error import translate_errors
-from syncer.adapters.elastic.mapping import OWN_FIELD
 from syncer.adapters.elastic.version import server_version
 from syncer.core.comparison import Entry, Found
 from syncer.core.error import ConfigurationError, SinkUnavailable
+from syncer.core.field import OWN_FIELD
 
 _KEY, _HASH = f"{OWN_FIELD}.key", f"{OWN_FIELD}.hash"
 

@@ -19,8 +19,11 @@ from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets, w
 #: How long a look at the shards waits for them.
 _HEALTH_SECONDS = 5
 _JSON = {"accept": "application/json"}
-#: From here on a field whose vectors are only stored can be given a graph later.
-_GRAPH_LATER = (8, 15)
+#: From here on a field whose vectors are only stored can be given a graph later. (From 8.15 on, says Elasticsearch;
+#: noida-db says it is that, and forgets its tasks.)
+_GRAPH_LATER = (8, 16)
+#: In `_meta` of an index whose graphs are still to be built.
+_LATER = {"graphs": "later"}
 #: Of more rows in a shard, graphs are built while they come in. One merge, which is what builds them afterwards, takes
 #: one processor and leaves one segment; and until it has ended searches look at every vector.
 _GRAPH_LATER_ROWS = 500_000
@@ -43,7 +46,7 @@ class ElasticIndices:
                     index=name,
                     aliases={write_alias(name): {"is_write_index": True}},
                     settings={**index_settings(self._settings), **LOADING},
-                    mappings={**self._loading_mapping(), "_meta": {"syncer": meta}},
+                    mappings=self._loading_mapping(meta),
                 )
             except BadRequestError as error:
                 kind, reason = cause(error.body)
@@ -53,26 +56,24 @@ class ElasticIndices:
             else:
                 self._prove_unseen(name)
 
-    def _loading_mapping(self) -> Mapping[str, Any]:
-        later = graphs(self._mapping) and server_version(self._client) >= _GRAPH_LATER
-        return while_loading(self._mapping) if later else self._mapping
+    def _loading_mapping(self, meta: Mapping[str, object]) -> Mapping[str, Any]:
+        if graphs(self._mapping) and server_version(self._client) >= _GRAPH_LATER:
+            return {**while_loading(self._mapping), "_meta": {"syncer": meta, **_LATER}}
+        return {**self._mapping, "_meta": {"syncer": meta}}
 
     def expect(self, name: str, rows: int) -> None:
         """Build graphs from the beginning where they are too large to be built at the end; see `ports.Indices`."""
         if rows > _GRAPH_LATER_ROWS * self._settings.shards:
             with translate_errors():
                 self._put_graphs(name)
+                self._unmark(name)
 
     def build_graphs(self, name: str) -> str | None:
         """Have the graphs built, by a merge of all segments into one; see `ports.Indices`."""
         with translate_errors():
-            settings = self._get(name)["settings"]["index"]
-            if settings.get("refresh_interval") != LOADING["refresh_interval"] or not self._put_graphs(name):
+            if not self._put_graphs(name):
                 return None
-            self._client.indices.refresh(index=name)
             # Whether an earlier call has begun already is not known; what is merged is not merged again.
-            if self.count(name) > _GRAPH_LATER_ROWS * self._settings.shards:
-                return None
             answer = self._client.indices.forcemerge(index=name, max_num_segments=1, wait_for_completion=False)
             return str(answer.body["task"])
 
@@ -82,18 +83,29 @@ class ElasticIndices:
             try:
                 # Not the client's own method, which warns at each call that the interface of tasks may change.
                 answer = self._client.perform_request("GET", f"/_tasks/{task}", headers=_JSON).body
-            except NotFoundError:
-                # Its node is gone. Later merges do the same, piece by piece.
-                return False
-        return not answer["completed"]
+            except NotFoundError as error:
+                raise SinkUnavailable(f"elasticsearch: merge {task} is lost: its node has left or restarted") from error
+        if not answer["completed"]:
+            return True
+        # A shard that is not allocated, or moves away meanwhile, is no failure to it.
+        done = answer.get("response", {}).get("_shards", {}).get("successful", 0)
+        if done < self._settings.shards:
+            raise SinkUnavailable(f"elasticsearch: {done} of {self._settings.shards} shards were merged")
+        return False
 
     def _put_graphs(self, name: str) -> bool:
-        """Give the vectors the index options for searches; tell whether there are any."""
-        wanted = graphs(self._mapping)
-        there = self._get(name)["mappings"].get("properties", {})
-        if any(there.get(field, {}).get("index_options", {}).get("type") == "flat" for field in wanted):
-            self._client.indices.put_mapping(index=name, properties=wanted)
-        return bool(wanted)
+        """Give the vectors the index options for searches, where the load has left them out; tell whether it has."""
+        if not _LATER.items() <= self._get(name)["mappings"].get("_meta", {}).items():
+            return False
+        self._client.indices.put_mapping(index=name, properties=graphs(self._mapping))
+        return True
+
+    def _unmark(self, name: str) -> None:
+        """Take note that no graph is left out."""
+        meta = self._get(name)["mappings"].get("_meta", {})
+        if _LATER.items() <= meta.items():
+            kept = {key: value for key, value in meta.items() if key not in _LATER}
+            self._client.indices.put_mapping(index=name, meta=kept)
 
     def _accept(self, name: str, meta: Mapping[str, object]) -> None:
         """Raise ConfigurationError unless the index that is there is the one that should be created."""
@@ -180,6 +192,7 @@ class ElasticIndices:
             # The master is asked only where there is something to do.
             if any(found.get(setting) != str(value) for setting, value in wanted.items()):
                 self._client.indices.put_settings(index=name, settings=wanted)
+            self._unmark(name)
 
     def health(self, name: str) -> Health:
         """Return where its shards are; see `ports.Indices`."""
@@ -276,7 +289,7 @@ def _refused(name: str, kind: str, reason: str) -> ConfigurationError:
             f"{taken} is the name of an index, so that it cannot be the alias through which {name} is written to",
             hint=f"delete it, if it is not needed: DELETE /{taken}",
         )
-    return ConfigurationError(
-        f"Elasticsearch refuses to create index {name}: {reason}",
-        hint="check the pipeline's fields and index settings",
-    )
+    hint = "check the pipeline's fields and index settings"
+    if "total fields" in reason:
+        hint = "list fewer fields, or set mapping.total_fields.limit in index.settings"
+    return ConfigurationError(f"Elasticsearch refuses to create index {name}: {reason}", hint=hint)

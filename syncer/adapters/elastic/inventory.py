@@ -10,12 +10,12 @@ from elasticsearch import Elasticsearch
 from syncer.adapters.elastic.aliases import meta_of
 from syncer.adapters.elastic.error import translate_errors
 
-#: What `core.index.physical_name` puts behind the alias.
-_TIME = r"-\d{8}-\d{6}-\d{3}"
+#: What is put behind the alias: by `core.index.physical_name`, and where `check` tries a mapping.
+_OURS = r"-(\d{8}-\d{6}-\d{3}|check-[0-9a-f]{8})"
 
 
 def indices_of(client: Elasticsearch, pipeline: str, aliases: Iterable[str]) -> Sequence[str]:
-    """Return the indices under these aliases' prefixes that say they are the pipeline's, or are called as ours are.
+    """Return the indices that are called as the pipeline's are, and do not say that they are another one's.
 
     Raises SinkUnavailable, AccessDenied.
     """
@@ -29,10 +29,10 @@ def indices_of(client: Elasticsearch, pipeline: str, aliases: Iterable[str]) -> 
             filter_path="*.aliases,*.mappings._meta.syncer.pipeline",
             expand_wildcards="all",
         )
-    called = re.compile("|".join(re.escape(prefix) + _TIME for prefix in prefixes))
+    called = re.compile("|".join(re.escape(prefix) + _OURS for prefix in prefixes))
     found = []
     for name, body in answer.body.items():
         meta = meta_of({"mappings": {}, **body})
-        if called.fullmatch(name) if meta is None else meta.get("pipeline") == pipeline:
+        if called.fullmatch(name) and (meta is None or meta.get("pipeline") == pipeline):
             found.append(name)
     return sorted(found)

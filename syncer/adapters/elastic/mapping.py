@@ -7,14 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from syncer.core.error import ConfigurationError
-from syncer.core.field import Field, VectorField
+from syncer.core.field import OWN_FIELD, Field, VectorField
 
 #: Longer values are stored, not indexed: Lucene refuses terms above 32,766 bytes, and a character takes up to four.
 IGNORE_ABOVE = 8191
-
-#: What syncer keeps in each document: its key and its hash, so that an index can be compared without moving documents.
-#: Doc values only: that costs less than indexed fields, and nobody searches them.
-OWN_FIELD = "_syncer"
 
 _AUTOCOMPLETE = "syncer_autocomplete"
 _TYPED = "syncer_typed"
@@ -113,8 +109,10 @@ def graphs(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _has_graph(declared: Mapping[str, Any]) -> bool:
-    # Others cannot take the place of `flat` on every server from 8.15 on.
-    return declared.get("type") == "dense_vector" and declared.get("index_options", {}).get("type") in _GRAPHS
+    # Other graphs cannot take the place of `flat` on all servers. Without `dims` the server adds them to the mapping,
+    # which could not be put again.
+    graph = declared.get("index_options", {}).get("type") in _GRAPHS
+    return declared.get("type") == "dense_vector" and graph and "dims" in declared
 
 
 def kept_settings(settings: IndexSettings) -> dict[str, Any]:

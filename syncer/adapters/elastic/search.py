@@ -9,9 +9,9 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from syncer.adapters.elastic.error import cause, failure, translate_errors
-from syncer.adapters.elastic.mapping import OWN_FIELD, field_mapping
+from syncer.adapters.elastic.mapping import field_mapping
 from syncer.core.error import ConfigurationError
-from syncer.core.field import Field, VectorField
+from syncer.core.field import OWN_FIELD, Field, VectorField
 from syncer.core.fusion import fuse
 from syncer.core.hit import Hit, Mode
 

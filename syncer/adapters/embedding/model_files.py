@@ -15,6 +15,11 @@ from typing import Any
 _PLAIN = {"Dropout", "Normalize"}
 #: Modules with weights.
 _WEIGHTED = {"Transformer", "Dense", "LayerNorm"}
+#: Besides the words of a tokenizer that has no `tokenizer.json`.
+_SETTINGS = (
+    "modules.json", "config.json", "config_sentence_transformers.json", "sentence_*_config.json",
+    "tokenizer.json", "tokenizer_config.json", "*.model",
+)  # fmt: skip
 #: What the hub's cache calls a large file: the SHA-256 of what is in it.
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -28,11 +33,13 @@ class ModelFiles:
     dims: int
     #: What the library loads, in the order of the modules.
     weights: Sequence[Path]
+    #: How it uses them: modules, pooling, prompts, tokenizer.
+    settings: Sequence[Path]
 
     def digest(self) -> str:
-        """Return what tells these weights from others: the same wherever they are stored, whatever lies beside them."""
+        """Return what tells its vectors from those of others: the same wherever it is stored, whatever lies beside."""
         whole = hashlib.sha256()
-        for path in self.weights:
+        for path in [*self.weights, *self.settings]:
             whole.update(_digest(path))
         return whole.hexdigest()
 
@@ -46,7 +53,8 @@ def model_files(folder: Path) -> ModelFiles | None:
             return None  # the library makes another model of it
         dims = next(dims for kind, at in reversed(modules) if (dims := _dims(kind, at)))
         weights = [path for kind, at in modules if kind in _WEIGHTED for path in _weights(at)]
-        return ModelFiles(folder, min(dims, whole.get("truncate_dim") or dims), weights)
+        settings = [path for at in dict.fromkeys([folder, *(at for _, at in modules)]) for path in _settings(at)]
+        return ModelFiles(folder, min(dims, whole.get("truncate_dim") or dims), weights, settings)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return None
 
@@ -105,6 +113,12 @@ def _weights(folder: Path) -> Sequence[Path]:
             if all(part.is_file() for part in parts):
                 return parts
     raise FileNotFoundError(folder)
+
+
+def _settings(folder: Path) -> Sequence[Path]:
+    """Return the files that decide on what the weights make of a text; not others, which some caches hold."""
+    found = [path for name in _SETTINGS for path in sorted(folder.glob(name))]
+    return found if (folder / "tokenizer.json").is_file() else [*found, *sorted(folder.glob("vocab.*"))]
 
 
 def _digest(path: Path) -> bytes:

@@ -101,7 +101,16 @@ class SentenceEmbedder:
         with self._lock:
             if self._model is None:
                 self._model = self._load(files)
+                self._prove_described()
             return self._model
+
+    def _prove_described(self) -> None:
+        described = self.__dict__.get("description", {}).get("revision")
+        if described is not None and Path(self._name).is_dir() and self._revision()[:16] != described:
+            raise ConfigurationError(
+                f"{self._setting}: the model in {self._name!r} was replaced while syncer ran",
+                hint="start it again: vectors of two models do not go together",
+            )
 
     def _load(self, files: ModelFiles | None) -> SentenceTransformer:
         try:
@@ -124,6 +133,7 @@ class SentenceEmbedder:
         if files and not Path(self._name).is_dir():
             # Not what the hub has by now: that may be another model than the one described.
             options["revision"] = files.folder.name
+            options["model_kwargs"]["use_safetensors"] = all(path.suffix == ".safetensors" for path in files.weights)
         try:
             # float(): a module that is no transformer does not hear of the keyword.
             return SentenceTransformer(self._name, **options).float()
@@ -135,16 +145,16 @@ class SentenceEmbedder:
             ) from error
 
     def _revision(self) -> str:
-        """Return what tells this model's weights from others.
+        """Return what tells this model from others.
 
-        Of a folder a digest of its files; of a model on the hub a digest of the weights alone. Not of all that is
-        cached, nor the hub's commit: they change with files that change no vector.
+        Of a folder a digest of its files; of a model on the hub one of those that decide on its vectors. Not of all
+        that is cached, nor the hub's commit: they change with files that change no vector.
         """
         folder, files = Path(self._name), self._files
         digest = hashlib.sha256()
         if folder.is_dir():
             for path in sorted(folder.rglob("*")):
-                if path.suffix in {".json", ".safetensors", ".bin", ".txt"}:
+                if path.suffix in {".json", ".safetensors", ".bin", ".txt", ".model"}:
                     digest.update(f"{path.relative_to(folder)}:{os.path.getsize(path)}".encode())
                     with path.open("rb") as file:
                         digest.update(hashlib.file_digest(file, "sha256").digest())

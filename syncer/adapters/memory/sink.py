@@ -132,6 +132,8 @@ class MemoryIndices:
 
     def build_graphs(self, name: str) -> str | None:
         self.identity(name)
+        if self.indices[name].restored:
+            return None
         self._building.add(name)
         return name
 

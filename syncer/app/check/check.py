@@ -9,6 +9,7 @@ from syncer.app.check.finding import Finding, Severity, found_by
 from syncer.app.check.index import check_building, check_index, check_mapping
 from syncer.app.check.server import check_elasticsearch, check_model, check_source, check_state
 from syncer.app.check.table import check_table
+from syncer.app.check.transform import check_transform
 from syncer.app.check.triggers import check_triggers
 from syncer.app.wiring import Application
 
@@ -32,7 +33,9 @@ def check(application: Application, names: Sequence[str]) -> Sequence[Finding]:
             yield from check_triggers(session, name, settings)
         finally:
             session.close()
-        if pipeline.embedding and not _works(model):
+        transform = found_by(f"pipelines.{name}.transform", lambda: check_transform(application, name))
+        yield from transform
+        if not _works(transform) or (pipeline.embedding and not _works(model)):
             return
         plan = application.blueprint(name)
         setting = f"pipelines.{name}.index"

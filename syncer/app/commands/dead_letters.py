@@ -109,7 +109,9 @@ def show_letter(invocation: Invocation, pipeline: str, key: str) -> ExitCode:
         table = Table.grid(padding=(0, 2))
         for document in documents:
             for name, value in {"pipeline": pipeline, **document}.items():
-                table.add_row(name, Text("–" if value is None else printable(str(value))))
+                # A reason may end with a traceback.
+                lines = str(value).splitlines() if name == "reason" else [str(value)]
+                table.add_row(name, Text("–" if value is None else "\n".join(map(printable, lines))))
             table.add_row()
         return table
 

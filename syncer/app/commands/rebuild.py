@@ -28,6 +28,10 @@ from syncer.engine.rebuild import Rebuilt
 Act = Callable[[Pipeline, Events], Rebuilt]
 
 
+#: The newest runs among which the one before is looked for: between the two a daemon may have had some of its own.
+_RUNS = 20
+
+
 def rebuild(
     invocation: Invocation, name: str, *, swaps: bool, restart: bool, take_over: bool, workers: int
 ) -> ExitCode:
@@ -54,7 +58,11 @@ def promote(invocation: Invocation, name: str, *, take_over: bool) -> ExitCode:
 
 def abandon(invocation: Invocation, name: str) -> ExitCode:
     """Delete the index that is not finished, or waits to be promoted."""
-    return _act(invocation, name, RunJob.ABANDON, engine.abandon)
+
+    def act(pipeline: Pipeline, events: Events) -> Rebuilt:
+        return persevere(pipeline, events, lambda _begun: engine.abandon(pipeline, events))
+
+    return _act(invocation, name, RunJob.ABANDON, act)
 
 
 def rollback(invocation: Invocation, name: str, *, take_over: bool) -> ExitCode:
@@ -91,8 +99,9 @@ def _finished(application: Application, pipeline: Pipeline) -> Rebuilt | None:
 
     Else whoever runs a killed command again would build another index, and retention delete the one of before.
     """
-    runs = application.history.runs([pipeline.name], job=RunJob.REBUILD, limit=2)  # the newest is this one
-    if len(runs) < 2 or runs[1].outcome is not RunOutcome.INTERRUPTED or runs[1].schedule is not None:
+    runs = application.history.runs([pipeline.name], job=RunJob.REBUILD, limit=_RUNS)
+    runs = [run for run in runs if run.schedule is None]  # the newest is this one
+    if len(runs) < 2 or runs[1].outcome is not RunOutcome.INTERRUPTED:
         return None
     live = pipeline.store.index(pipeline.name)
     if live is None or live.phase is not Phase.LIVE or live.fingerprint != dict(pipeline.fingerprint):

@@ -110,6 +110,7 @@ class Outcome:
         return {
             "pipeline": self.pipeline,
             "source_rows": found.source_rows,
+            "left_out": found.left_out,
             "indexed": found.indexed,
             **{str(kind): found.differences[kind] for kind in Difference},
             UNREADABLE: found.unreadable,
@@ -128,6 +129,8 @@ class Outcome:
         table.add_column(justify="right")
         table.add_column(overflow="fold")
         table.add_row(f"{found.source_rows:,}", "rows")
+        if found.left_out:
+            table.add_row(f"{found.left_out:,}", "rows that the transform leaves out")
         table.add_row(f"{found.indexed:,}", "documents")
         counts = {str(kind): found.differences[kind] for kind in Difference}
         for kind, count in {**counts, UNREADABLE: found.unreadable, MOVING: found.moving}.items():

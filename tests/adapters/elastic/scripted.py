@@ -90,7 +90,7 @@ def scripted(answer: Callable[[Request], Answer]) -> Iterator[str]:
         server.server_close()
 
 
-LIMITS = {"nodes": {"n": {"http": {"max_content_length_in_bytes": 10_000}}}}
+LIMITS: Mapping[str, Any] = {"nodes": {"n": {"http": {"max_content_length_in_bytes": 10_000}}}}
 TOO_BUSY = {"error": {"type": "es_rejected_execution_exception", "reason": "queue is full"}, "status": 429}
 
 

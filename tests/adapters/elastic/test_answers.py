@@ -10,7 +10,7 @@ import pytest
 from syncer.core.error import AccessDenied, CredentialsRefused, FatalError, IndexMissing, SinkUnavailable, SyncerError
 from syncer.core.outcome import Applied, Deferred, Rejected
 from tests.adapters.elastic.examples import a_document
-from tests.adapters.elastic.scripted import TOO_BUSY, Answer, Request, Script
+from tests.adapters.elastic.scripted import LIMITS, TOO_BUSY, Answer, Request, Script
 
 
 def test_the_servers_own_limit_is_the_default(scripted_sink: Any) -> None:
@@ -53,6 +53,44 @@ def test_a_proxy_that_refuses_large_requests_gets_smaller_ones(scripted_sink: An
     assert outcomes[:7] == [Applied()] * 7
     assert isinstance(outcomes[7], Rejected)
     assert outcomes[7].kind == "document_too_large"
+
+
+class Nodes(Script):
+    """A cluster of nodes of some versions; its index keeps vectors in documents, or not."""
+
+    def __init__(self, *versions: str, failed: int = 0, excludes: str = "true") -> None:
+        super().__init__()
+        self._nodes = {
+            "_nodes": {"failed": failed},
+            "nodes": {version: {"version": version, **LIMITS["nodes"]["n"]} for version in versions},
+        }
+        self._settings = {"w-1": {"defaults": {"index": {"mapping": {"exclude_source_vectors": excludes}}}}}
+        self.vectors: list[Any] = []
+
+    def __call__(self, request: Request) -> Answer:
+        if request.path.startswith("/_nodes/http"):
+            return Answer(200, self._nodes)
+        if "/_settings/" in request.path:
+            return Answer(200, self._settings)
+        if "_bulk" in request.path:
+            self.vectors += [line["v"] for line in request.lines[1::2]]
+        return super().__call__(request)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "packed"),
+    [
+        (Nodes("9.3.0", "9.10.1"), True),
+        (Nodes("9.2.4", "9.4.3"), False),
+        (Nodes("9.4.3", failed=1), False),
+        (Nodes("9.4.3", excludes="false"), False),
+        (Nodes("8.19.0"), False),
+    ],
+)
+def test_vectors_are_packed_where_every_node_takes_that(scripted_sink: Any, cluster: Nodes, packed: bool) -> None:
+    """A node of before would refuse each document; and one that keeps vectors would show it to readers as it came."""
+    scripted_sink(cluster).write([a_document("1", vector=[1.0, 0.5, 0.0])])
+    assert cluster.vectors == (["P4AAAD8AAAAAAAAA"] if packed else [[1.0, 0.5, 0.0]])
 
 
 class Limited(Script):

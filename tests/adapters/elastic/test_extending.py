@@ -46,6 +46,7 @@ def test_extending_again_changes_nothing(elastic: Elastic, index_prefix: str) ->
     indices = indices_of(elastic, KINDS)
     indices.create(name, META)
     indices.build_graphs(name)
+    indices.restore(name)
     made = elastic.client.indices.get_mapping(index=name)[name]
     before = versions_of(elastic, name)
     indices.extend(name, META)

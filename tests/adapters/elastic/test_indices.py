@@ -72,6 +72,15 @@ def test_a_mapping_that_the_server_refuses_is_the_settings_fault(
     assert not real_elastic.client.indices.exists(index=f"{index_prefix}-1")
 
 
+def test_more_fields_than_an_index_may_have_are_refused(real_elastic: Elastic, index_prefix: str) -> None:
+    """Elasticsearch takes 1,000 unless it is told otherwise, and the message says how."""
+    fields = [Field(f"c{i}", f"c{i}", "text", keyword=True) for i in range(501)]
+    with pytest.raises(ConfigurationError, match="Limit of total fields") as raised:
+        indices_of(real_elastic, fields).create(f"{index_prefix}-1", META)
+    assert "mapping.total_fields.limit" in raised.value.hint
+    indices_of(real_elastic, fields, settings={"mapping.total_fields.limit": 2000}).create(f"{index_prefix}-1", META)
+
+
 def test_a_closed_index_is_reported(real_elastic: Elastic, index_prefix: str) -> None:
     """With the call that opens it, when it is created again and when it is looked at."""
     indices = indices_of(real_elastic)

@@ -111,8 +111,8 @@ def test_what_only_the_library_knows_is_not_guessed(
     assert model_files(model(tmp_path, *modules, **files)) is None
 
 
-def test_the_weights_alone_make_the_digest(tmp_path: Path) -> None:
-    """Of the kind that the library prefers; those of every module, and nothing beside them."""
+def test_what_decides_on_vectors_makes_the_digest(tmp_path: Path) -> None:
+    """Weights of the kind that the library prefers, and settings, of every module; and nothing beside them."""
     pooling = ("sentence_transformers.models.Pooling", MEAN)
     dense = ("sentence_transformers.models.Dense", {"out_features": 5})
     folder = model(tmp_path, pooling, dense)
@@ -124,6 +124,10 @@ def test_the_weights_alone_make_the_digest(tmp_path: Path) -> None:
     assert known.digest() == before
     (folder / "2_Dense" / "model.safetensors").write_text("other")
     assert known.digest() != before
+    before = known.digest()
+    (folder / "1_Pooling" / "config.json").write_text("other")
+    assert known.digest() != before
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(MEAN))
     (folder / "model.safetensors").unlink()
     older = model_files(folder)
     assert older is not None

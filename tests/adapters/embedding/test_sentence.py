@@ -99,6 +99,16 @@ def test_a_model_that_is_not_what_its_files_tell_embeds_nothing(tmp_path: Path) 
         embedder.load()
 
 
+def test_a_model_that_is_replaced_before_it_is_loaded_embeds_nothing(tmp_path: Path) -> None:
+    """Its vectors would be kept as those of the one before."""
+    folder = linked(tmp_path / "model")
+    embedder = SentenceEmbedder(str(folder), setting="embedding.model")
+    assert embedder.fingerprint
+    change(folder / "sentence_bert_config.json", max_seq_length=8)
+    with pytest.raises(ConfigurationError, match=r"^embedding\.model: .* was replaced"):
+        embedder.embed(["a text"])
+
+
 def test_a_model_may_look_well_and_not_load(tmp_path: Path) -> None:
     """Nobody reads the weights who does not embed."""
     folder = linked(tmp_path / "model")
@@ -124,12 +134,13 @@ def test_a_model_whose_files_tell_too_little_is_loaded(tmp_path: Path) -> None:
     assert SentenceEmbedder(str(folder)).dims == 384
 
 
-def test_a_model_of_the_hub_is_known_by_its_weights(tmp_path: Path) -> None:
+def test_a_model_of_the_hub_is_known_by_its_weights_and_settings(tmp_path: Path) -> None:
     """Not by its name, nor by what else is cached; and without torch, whose import takes seconds."""
     cached(tmp_path, "acme/mini")
     part = cached(tmp_path, "acme/part")
-    for file in ("tokenizer.json", "README.md"):
+    for file in ("vocab.txt", "README.md"):
         (part / file).unlink()
+    change(cached(tmp_path, "acme/cut") / "sentence_bert_config.json", max_seq_length=8)
     changed = cached(tmp_path, "acme/changed") / "model.safetensors"
     changed.unlink()
     changed.write_text("other weights")
