@@ -145,18 +145,22 @@ def test_batches_come_back_in_order_whichever_is_written_first() -> None:
     assert order == keys
 
 
-def test_a_number_above_all_drawn_raises_the_sequence_and_delivers_again() -> None:
-    """† The state went back, or a foreign writer is at work; an ordinary conflict is left alone."""
+@pytest.mark.parametrize("last", [1, 1000])
+def test_a_number_that_nobody_can_have_drawn_raises_the_sequence_and_delivers_again(last: int) -> None:
+    """† The state went back, or a foreign writer is at work; an ordinary conflict is left alone.
+
+    At the least, it is the very number that is drawn next.
+    """
     world, index = a_world(), an_index()
     world.table.put(("1",), n="fresh")
-    foreign = a_delivery(world, MemorySink(index), Numbers([], last=1000))
+    foreign = a_delivery(world, MemorySink(index), Numbers([], last=last))
     foreign.deliver([("1",)])
     world.table.put(("1",), n="fresher")
     numbers = Numbers([])
     delivered = a_delivery(world, MemorySink(index), numbers).deliver([("1",)])
     assert "overtaken" in numbers.story
     assert delivered.outcomes == {("1",): Applied()}
-    assert "raise 1001" in numbers.story
+    assert f"raise {last + 1}" in numbers.story
     assert index.documents() == {("1",): {"n": "fresher"}}
 
 

@@ -38,9 +38,14 @@ def index(request: pytest.FixtureRequest) -> MemoryIndex:
 
 
 def a_delivery(
-    documents: Documents, index: MemoryIndex, answer: Callable[[Write], Outcome | None] = lambda _: None
+    documents: Documents,
+    index: MemoryIndex,
+    answer: Callable[[Write], Outcome | None] = lambda _: None,
+    *,
+    numbers_above: int = 0,
 ) -> Delivery:
     world = a_world()
+    world.store.raise_above(numbers_above)
     pipeline = replace(world.pipeline, sink=lambda _: MemorySink(index, answer))
     return pipeline.delivery(documents, "i", world.store, draw=Draw.AFTER_HYDRATION, recheck_created=False)
 
@@ -53,6 +58,18 @@ def a_table() -> MemoryTable:
 
 def places(index: MemoryIndex) -> list[str | None]:
     return [document.draft.routing for document in index.hits()]
+
+
+def test_a_removal_that_meets_a_number_nobody_can_have_drawn_is_sent_again(index: MemoryIndex) -> None:
+    """† Though the document itself was written without a conflict, in its new place."""
+    table = a_table()
+    table.put(KEY, n=1, routing="a")
+    foreign = a_delivery(MemoryDocuments(table), index, numbers_above=1000)
+    foreign.deliver([KEY])
+    table.put(KEY, n=2, routing="b")
+    delivered = a_delivery(MemoryDocuments(table), index).deliver([KEY], {KEY: frozenset({"a"})})
+    assert isinstance(delivered.outcomes[KEY], Applied)
+    assert places(index) == ["b"]
 
 
 def test_a_document_that_is_routed_anew_is_there_once(index: MemoryIndex) -> None:
