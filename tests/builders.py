@@ -32,7 +32,8 @@ from syncer.core.settlement import Checkpoint, DeadLetter
 from syncer.core.source_state import Blocker
 from syncer.engine.embed import Embedding
 from syncer.engine.pipeline import Limits, Pipeline, Reader, Sides
-from syncer.engine.poll import Polled, PollLimits
+from syncer.engine.poll import PollLimits
+from syncer.engine.polled import Polled
 from syncer.engine.verify import Verified
 from syncer.engine.worker import Worker
 

@@ -12,7 +12,7 @@ from syncer.core.error import SyncerError
 from syncer.core.index import IndexRecord, Targets
 from syncer.core.report import Report
 from syncer.core.source_state import Blocker
-from syncer.engine.poll import Polled
+from syncer.engine.polled import Polled
 from syncer.engine.verify import Verified
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from syncer.core.error import SyncerError
 from syncer.core.index import IndexRecord, Targets
 from syncer.core.source_state import Blocker
-from syncer.engine.poll import Polled
+from syncer.engine.polled import Polled
 from syncer.engine.verify import Verified
 
 

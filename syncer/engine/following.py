@@ -10,7 +10,8 @@ from syncer.engine.attach import Attached
 from syncer.engine.deliver import Draw
 from syncer.engine.events import Events
 from syncer.engine.pipeline import Pipeline, Reader
-from syncer.engine.poll import Polled, Poller
+from syncer.engine.poll import Poller
+from syncer.engine.polled import Polled
 from syncer.engine.source_clocks import SourceClocks
 from syncer.engine.upkeep import ASK_SECONDS, Upkeep
 from syncer.ports import Lease

@@ -25,9 +25,10 @@ from syncer.core.report import Report
 from syncer.core.settlement import Checkpoint, Settlement
 from syncer.core.source_state import Observation
 from syncer.core.window import Window
-from syncer.engine.batch import Routings
 from syncer.engine.deliver import Delivery
+from syncer.engine.origin import Origin, Place, PollBatch
 from syncer.engine.pacing import Pacing
+from syncer.engine.polled import Polled
 from syncer.engine.rejection import Budget
 from syncer.engine.source_clocks import SourceClocks
 from syncer.engine.suspicion import Suspicion
@@ -53,61 +54,6 @@ class PollLimits:
     ledger_entries: int = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """What a poll did."""
-
-    report: Report
-    #: It ended early: another poll will find more at once.
-    more: bool = False
-    #: Keys that are put off and join the next poll.
-    deferred: int = 0
-    #: How far open transactions keep the checkpoint behind the clock, beyond the margin.
-    held_back: timedelta = timedelta()
-    #: The longest that the other side asked to be left alone, in seconds.
-    retry_after: float | None = None
-    #: The table was truncated: the index is to be compared with it.
-    reconcile: bool = False
-    #: Why one of the keys is put off that are.
-    deferred_reason: str | None = None
-    #: Where it ended early: how far from the end of what is committed.
-    behind: timedelta = timedelta()
-
-    @property
-    def caught_up(self) -> bool:
-        return not self.more and not self.deferred
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """Why a key is in a batch."""
-
-    feed: str
-    change: Change
-
-
-#: Feed, row of the feed, key.
-_Place = tuple[str, Key | None, Key]
-
-
-@dataclass(frozen=True, slots=True)
-class _PollBatch:
-    #: A key that no feed names comes from the dead letters.
-    origins: Mapping[Key, Sequence[_Origin]]
-
-    @property
-    def keys(self) -> Sequence[Key]:
-        return list(self.origins)
-
-    @property
-    def routings(self) -> Routings:
-        routings: dict[Key, frozenset[str]] = {}
-        for key, origins in self.origins.items():
-            if found := frozenset(o.change.routing for o in origins if o.change.routing is not None):
-                routings[key] = found
-        return routings
-
-
 @dataclass(slots=True)
 class _Progress:
     """What one poll has found so far; becomes the poller's knowledge only when the poll settles."""
@@ -117,8 +63,8 @@ class _Progress:
     reached: dict[str, Position] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     #: Not in the window before what they say is committed: rejected rows, and tables that were truncated.
-    unsaid: list[_Origin] = field(default_factory=list)
-    deferred: dict[_Place, Change] = field(default_factory=dict)
+    unsaid: list[Origin] = field(default_factory=list)
+    deferred: dict[Place, Change] = field(default_factory=dict)
     #: Dead letters that were put off; they stay due.
     put_off: int = 0
     #: Why one key was put off.
@@ -169,7 +115,7 @@ class Poller:
             for change in changes:
                 self._window.add(feed_name, change)
         #: Put off: the change of the least watermark that asked for it.
-        self._deferred: dict[_Place, Change] = {}
+        self._deferred: dict[Place, Change] = {}
         checkpoints = lease.checkpoints()
         self._horizons = {
             feed.name: Horizon.at(checkpoints[feed.name].position if feed.name in checkpoints else START)
@@ -217,34 +163,34 @@ class Poller:
             max((scans[name].t - at.watermark for name, at in progress.reached.items()), default=timedelta()),
         )
 
-    def _batches(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_PollBatch]:
+    def _batches(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[PollBatch]:
         """Read the feeds, and join what they name into batches in which each key is once."""
-        pending: dict[Key, list[_Origin]] = {key: [] for key in self._due(self._batch_rows)}
+        pending: dict[Key, list[Origin]] = {key: [] for key in self._due(self._batch_rows)}
         for origin in self._origins(scans, progress):
             key = origin.change.key
             if len(pending) >= self._batch_rows and key not in pending:
-                yield _PollBatch(pending)
+                yield PollBatch(pending)
                 pending = {}
             pending.setdefault(key, []).append(origin)
         if pending:
-            yield _PollBatch(pending)
+            yield PollBatch(pending)
 
     @property
     def _batch_rows(self) -> int:
         return self._pacing.pace.of(self._limits.batch_rows)
 
-    def _origins(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[_Origin]:
+    def _origins(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[Origin]:
         for (feed_name, _, _), change in self._deferred.items():
-            yield _Origin(feed_name, change)
+            yield Origin(feed_name, change)
         for feed in self._feeds:
             for change in self._changes(feed, scans[feed.name], progress):
                 if self._window.holds(feed.name, change) or self._is_deferred(feed.name, change):
                     continue
                 if change.key == WHOLE_TABLE:
                     progress.reconcile = max(progress.reconcile or change.watermark, change.watermark)
-                    progress.unsaid.append(_Origin(feed.name, change))
+                    progress.unsaid.append(Origin(feed.name, change))
                 else:
-                    yield _Origin(feed.name, change)
+                    yield Origin(feed.name, change)
 
     def _is_deferred(self, feed: str, change: Change) -> bool:
         """Tell whether this very change is sent again anyway."""
@@ -275,7 +221,7 @@ class Poller:
             or (pages >= self._limits.pages and position.watermark < scan.t)
         )
 
-    def _note(self, key: Key, origins: Sequence[_Origin], outcome: Outcome, version: int, progress: _Progress) -> None:
+    def _note(self, key: Key, origins: Sequence[Origin], outcome: Outcome, version: int, progress: _Progress) -> None:
         # A dead letter knows of no place but the row's own: what is to be removed elsewhere is put off for as long as
         # it takes.
         moved = any(origin.change.routing is not None for origin in origins)

@@ -17,7 +17,7 @@ from syncer.engine.fill import fill_added
 from syncer.engine.following import Following
 from syncer.engine.insist import Stopped
 from syncer.engine.pipeline import Pipeline, Reader
-from syncer.engine.poll import Polled
+from syncer.engine.polled import Polled
 from syncer.engine.publish import wait_for_shards
 from syncer.engine.source_clocks import SourceClocks
 from syncer.engine.swap import swap

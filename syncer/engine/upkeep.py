@@ -12,7 +12,7 @@ from syncer.engine.beside import Beside
 from syncer.engine.events import Events
 from syncer.engine.fill import fill_added
 from syncer.engine.pipeline import Pipeline, Reader
-from syncer.engine.poll import Polled
+from syncer.engine.polled import Polled
 from syncer.engine.reconciler import reconcile_truncated
 from syncer.ports import Clock, Lease
 

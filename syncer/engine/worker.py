@@ -22,7 +22,7 @@ from syncer.engine.following import Following
 from syncer.engine.insist import ATTEMPTS_MAX
 from syncer.engine.persevere import persevere
 from syncer.engine.pipeline import Pipeline
-from syncer.engine.poll import Polled
+from syncer.engine.polled import Polled
 from syncer.engine.rebuild import Rebuilt, prove_unbuilt, rebuild
 from syncer.engine.reconciler import reconcile_truncated
 from syncer.engine.share import Share

@@ -17,7 +17,7 @@ from syncer.core.error import LeaseHeld, SinkUnavailable
 from syncer.core.index import IndexRecord, Phase
 from syncer.core.report import Report
 from syncer.engine.events import Events
-from syncer.engine.poll import Polled
+from syncer.engine.polled import Polled
 
 RECORD = IndexRecord("articles-1", "articles", "articles", Phase.LOADING, 3, {})
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from syncer.core.error import FatalError, LeaseError, TransientError
 from syncer.engine.pipeline import Pipeline
-from syncer.engine.poll import Polled
+from syncer.engine.polled import Polled
 from syncer.engine.worker import Worker
 from tests.builders import World
 from tests.engine.intercepted import Call

@@ -17,7 +17,7 @@ from syncer.core.index import Phase
 from syncer.core.key import Key
 from syncer.core.outcome import Deferred, Outcome, Rejected
 from syncer.engine.backfill import backfill
-from syncer.engine.poll import Polled
+from syncer.engine.polled import Polled
 from syncer.engine.resync import resync
 from tests.builders import a_world
 from tests.engine.audit import Audit

@@ -20,7 +20,8 @@ from syncer.adapters.postgres.source import PostgresSource
 from syncer.core.error import SourceUnavailable
 from syncer.core.field import resolve_fields
 from syncer.engine.pipeline import Limits, Reader
-from syncer.engine.poll import Polled, PollLimits
+from syncer.engine.poll import PollLimits
+from syncer.engine.polled import Polled
 from tests.builders import World, a_world
 
 #: Short, so that no test waits long for the horizon to pass what was stamped.

@@ -27,7 +27,7 @@ from syncer.app.log_events import LogEvents
 from syncer.app.progress import LoadProgress, progress
 from syncer.app.wiring import Application
 from syncer.core.hit import Hit, Mode
-from syncer.engine.poll import Polled
+from syncer.engine.polled import Polled
 from syncer.engine.worker import Worker
 
 #: The first is found by its words as well, the others hardly: what is largest is not "biggest".
@@ -78,9 +78,9 @@ class Demo:
         rows = table.fill()
         migrate(self._postgres.url(), "syncer")
         invocation = Invocation(os.environ, config=self._configuration, log_level="warning")
-        self._say(f"Indexing {rows:,} rows with their vectors (loading the model takes a few seconds)")
         # Its servers would outlive it.
         with invocation.application(when_stopped=ExitCode.DONE, tidy=True) as (application, clock):
+            self._say(f"Indexing {rows:,} rows with their vectors (loading the model takes a few seconds)")
             started = clock.monotonic()
             with following(application, clock, self._console) as pipeline:
                 if not pipeline.wait_until_caught_up():

@@ -23,6 +23,9 @@ def test_ctrl_c_ends_the_demo_cleanly(open_path: Path) -> None:
         assert process.stderr is not None
         assert any(line.startswith("Indexing") for line in process.stdout), process.stderr.read()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # or its end would be waited for, whatever it does
     assert (process.returncode, errors) == (0, "")
     assert list(open_path.iterdir()) == []

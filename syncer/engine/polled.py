@@ -1,0 +1,33 @@
+"""What came of a poll."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from syncer.core.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a poll did."""
+
+    report: Report
+    #: It ended early: another poll will find more at once.
+    more: bool = False
+    #: Keys that are put off and join the next poll.
+    deferred: int = 0
+    #: How far open transactions keep the checkpoint behind the clock, beyond the margin.
+    held_back: timedelta = timedelta()
+    #: The longest that the other side asked to be left alone, in seconds.
+    retry_after: float | None = None
+    #: The table was truncated: the index is to be compared with it.
+    reconcile: bool = False
+    #: Why one of the keys is put off that are.
+    deferred_reason: str | None = None
+    #: Where it ended early: how far from the end of what is committed.
+    behind: timedelta = timedelta()
+
+    @property
+    def caught_up(self) -> bool:
+        return not self.more and not self.deferred
