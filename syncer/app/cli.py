@@ -373,7 +373,7 @@ def execute(arguments: list[str], invocation: Invocation) -> int:
         app(arguments, prog_name="syncer", obj=invocation)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.DONE
-    except Exception as error:
+    except Exception as error:  # a bug, too, ends in one message and an exit code
         invocation.tell(error)
         return exit_code(error)
     return ExitCode.DONE

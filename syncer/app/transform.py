@@ -74,7 +74,7 @@ def _module(name: str, folder: Path, setting: str) -> ModuleType:
                 hint=f"install the package that holds it, or start syncer in its folder instead of {folder}",
             ) from error
         raise _broken(name, error, setting) from error
-    except Exception as error:
+    except Exception as error:  # the user's module may raise anything while it is imported
         raise _broken(name, error, setting) from error
 
 

@@ -64,7 +64,7 @@ class Transform:
             documents = [self._json.parse(draft.body) for draft in drafts]
             with self._lock:
                 results = self._function(documents)
-        except Exception as error:
+        except Exception as error:  # the user's function may raise anything
             failure = _failed(error)
         else:
             if isinstance(results, list | tuple) and len(results) == len(drafts):

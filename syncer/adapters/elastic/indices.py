@@ -65,8 +65,8 @@ class ElasticIndices:
         """Build graphs from the beginning where they are too large to be built at the end; see `ports.Indices`."""
         if rows > _GRAPH_LATER_ROWS * self._settings.shards:
             with translate_errors():
-                self._put_graphs(name)
-                self._unmark(name)
+                if self._put_graphs(name):
+                    self._unmark(name, self._get(name))
 
     def build_graphs(self, name: str) -> str | None:
         """Have the graphs built, by a merge of all segments into one; see `ports.Indices`."""
@@ -100,9 +100,9 @@ class ElasticIndices:
         self._client.indices.put_mapping(index=name, properties=graphs(self._mapping))
         return True
 
-    def _unmark(self, name: str) -> None:
+    def _unmark(self, name: str, found: Mapping[str, Any]) -> None:
         """Take note that no graph is left out."""
-        meta = self._get(name)["mappings"].get("_meta", {})
+        meta = found["mappings"].get("_meta", {})
         if _LATER.items() <= meta.items():
             kept = {key: value for key, value in meta.items() if key not in _LATER}
             self._client.indices.put_mapping(index=name, meta=kept)
@@ -187,12 +187,13 @@ class ElasticIndices:
     def restore(self, name: str) -> None:
         """Give it the settings for searches; see `ports.Indices`."""
         with translate_errors():
-            found = self._get(name)["settings"]["index"]
+            index = self._get(name)
+            found = index["settings"]["index"]
             wanted = kept_settings(self._settings)
             # The master is asked only where there is something to do.
             if any(found.get(setting) != str(value) for setting, value in wanted.items()):
                 self._client.indices.put_settings(index=name, settings=wanted)
-            self._unmark(name)
+            self._unmark(name, index)
 
     def health(self, name: str) -> Health:
         """Return where its shards are; see `ports.Indices`."""

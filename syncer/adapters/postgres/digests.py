@@ -34,6 +34,7 @@ from syncer.adapters.postgres.sql import (
     short_columns,
     text_of,
 )
+from syncer.adapters.postgres.tables import qualified
 from syncer.core.comparison import Digest
 from syncer.core.error import SourceUnavailable
 from syncer.core.field import Field
@@ -75,7 +76,7 @@ class PostgresDigests:
 
     def rows(self) -> int:
         """Return about how many rows there are; see `ports.SourceDigests`."""
-        name = f"{_quote(self._table.schema)}.{_quote(self._table.name)}"
+        name = qualified(self._table.schema, self._table.name)
         with self._questions.use() as connection:
             return int(connection.execute(_ESTIMATE, {"name": name}).scalar() or 0)
 
@@ -246,7 +247,3 @@ def _in_code_points(id_: ColumnElement[str]) -> ColumnElement[bytes]:
 def _execute(connection: Connection, statement: str) -> CursorResult[Any]:
     # Without parameters a percent sign is one.
     return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

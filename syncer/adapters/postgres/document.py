@@ -9,7 +9,16 @@ from sqlalchemy import BigInteger, ColumnElement, Label, Text, case, cast, func,
 
 from syncer.adapters.postgres.living import lacks_documents, living
 from syncer.adapters.postgres.related import field_value, holds_line_breaks
-from syncer.adapters.postgres.sql import Columns, SqlType, constant, number, qualified, quoted, short_columns, text_of
+from syncer.adapters.postgres.sql import (
+    Columns,
+    SqlType,
+    constant,
+    number,
+    qualified_columns,
+    quoted,
+    short_columns,
+    text_of,
+)
 from syncer.core.field import Field
 from syncer.core.table import Table
 
@@ -26,7 +35,7 @@ def document_body(table: Table, fields: Sequence[Field], columns: Columns) -> Co
 
 def document_columns(table: Table, fields: Sequence[Field]) -> Columns:
     """Return the table's columns for its documents: qualified where related rows have columns of their own."""
-    return qualified(table) if any(field.related for field in fields) else short_columns(table)
+    return qualified_columns(table) if any(field.related for field in fields) else short_columns(table)
 
 
 def document_hash(body: ColumnElement[str]) -> ColumnElement[int]:

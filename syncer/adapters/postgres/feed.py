@@ -76,7 +76,7 @@ def page(table: Table, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...]
     source = relation(table)
     columns = named(table, source)
     key, watermark = key_parts(table, columns), columns[table.watermark]
-    start = _parameter(table, "start")
+    start = watermark_parameter(table, "start")
     if after_key:
         # A row comparison, which an index answers as one range; written out with OR it would be a filter.
         above: ColumnElement[bool] = tuple_(watermark, *key) > tuple_(start, *key_bound(table, "after"))
@@ -85,7 +85,7 @@ def page(table: Table, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...]
     return (
         select(*key_texts(table, columns), watermark.label("watermark"), text_of(column("xmin")).label("row_version"))
         .select_from(source)
-        .where(above, watermark <= _parameter(table, "until"))
+        .where(above, watermark <= watermark_parameter(table, "until"))
         .order_by(watermark, *key)
         .limit(number(rows))
     )
@@ -114,7 +114,7 @@ def unreachable(session: Session, table: Table, clock: datetime) -> Unreachable:
         clock = Observation(clock, {}).on_wall_clock(table.watermark_zone).clock
     source = relation(table)
     watermark = named(table, source)[table.watermark]
-    first, last, soon = (_parameter(table, name) for name in ("first", "last", "soon"))
+    first, last, soon = (watermark_parameter(table, name) for name in ("first", "last", "soon"))
     conditions = [
         watermark.is_(None),
         watermark < first,
@@ -136,5 +136,6 @@ def _count(source: TableClause, condition: ColumnElement[bool]) -> ColumnElement
     return select(func.count()).select_from(rows).scalar_subquery()
 
 
-def _parameter(table: Table, name: str) -> ColumnElement[Any]:
+def watermark_parameter(table: Table, name: str) -> ColumnElement[Any]:
+    """Return a parameter that is compared with the watermark."""
     return bindparam(name, type_=SqlType(table.columns[table.watermark].sql_type))

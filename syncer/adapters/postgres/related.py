@@ -12,7 +12,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal_column, select
 
 from syncer.adapters.postgres.living import lacks_documents, living
-from syncer.adapters.postgres.sql import Columns, key_parts, number, qualified, quoted, relation, short_columns
+from syncer.adapters.postgres.sql import (
+    Columns,
+    key_parts,
+    number,
+    qualified_columns,
+    quoted,
+    relation,
+    short_columns,
+)
+from syncer.adapters.postgres.tables import qualified
 from syncer.adapters.postgres.value import document_value, holds_foreign_json
 from syncer.core.field import Field, Related
 from syncer.core.relation import Relation
@@ -43,16 +52,17 @@ def _related_value(field: Field, related: Related, columns: Columns, path: str) 
     of = related.relation
     # No table is called so, and a condition of the user's cannot mean it by chance.
     aliases = [f"@{path}" if join is of.joins[-1] else f"@{path} by {join.table.name}" for join in of.joins]
-    here = qualified(of.table, aliases[-1])
+    here = qualified_columns(of.table, aliases[-1])
     if related.aggregate is not None:
         what = here[field.column] if field.column else literal_column("*")
         counted: Select[*tuple[Any, ...]] = select(getattr(func, related.aggregate.value)(what))
         return _of_row(counted, of, aliases, columns).scalar_subquery()
     values = [field_value(each, of.table, here, path).label(quoted(each.name)) for each in _parts(field, related)]
     ordered = _ordered(_of_row(select(*values), of, aliases, columns), of, here)
-    rows = ordered.subquery(quoted(f"@{path} in order"))
+    alias = f"@{path} in order"
+    rows = ordered.subquery(quoted(alias))
     # As JSON one by one: json_agg() would break the line between them.
-    one = func.row_to_json(literal_column(_name(rows))) if related.fields else rows.c[0]
+    one = func.row_to_json(literal_column(qualified(alias))) if related.fields else rows.c[0]
     value = select(one).select_from(rows).scalar_subquery()
     return func.array(value) if of.many else value
 
@@ -69,10 +79,10 @@ def _of_row(
 ) -> Select[*tuple[Any, ...]]:
     """Let it select from the rows that are reached from one row."""
     first, *others = zip(of.joins, aliases, strict=True)
-    rows, here = _rows(first[0].table, first[1]), qualified(first[0].table, first[1])
+    rows, here = _rows(first[0].table, first[1]), qualified_columns(first[0].table, first[1])
     ours = [here[column] == columns[of_row] for of_row, column in first[0].on]
     for join, alias in others:
-        before, here = here, qualified(join.table, alias)
+        before, here = here, qualified_columns(join.table, alias)
         rows = rows.join(_rows(join.table, alias), and_(*[here[column] == before[other] for other, column in join.on]))
     return selected.select_from(rows).where(*ours)
 
@@ -94,7 +104,3 @@ def _ordered(rows: Select[*tuple[Any, ...]], of: Relation, here: Columns) -> Sel
     rows = rows.order_by(*key_parts(of.table, here))
     limit = of.limit if of.many else 1
     return rows if limit is None else rows.limit(number(limit))
-
-
-def _name(rows: FromClause) -> str:
-    return '"' + str(rows.name).replace('"', '""') + '"'  # type: ignore[attr-defined]  # sub-selects have names

@@ -10,20 +10,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, Subquery, and_, bindparam, column, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Row, Select, Subquery, and_, column, or_, select, true
 from sqlalchemy import tuple_ as row_of
 
-from syncer.adapters.postgres.feed import watermark_value
+from syncer.adapters.postgres.feed import watermark_parameter, watermark_value
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.sql import (
     Columns,
-    SqlType,
     key_bound,
     key_parts,
     key_texts,
     key_values,
     number,
-    qualified,
+    qualified_columns,
     quoted,
     readable,
     relation,
@@ -138,9 +137,9 @@ def _changed(join: Join, rows: int, *, after_key: bool, within: bool) -> Subquer
     """Return the related rows of a page: an index on watermark and key answers it."""
     table = join.table
     source = relation(table)
-    columns = qualified(table)
+    columns = qualified_columns(table)
     parts, watermark = key_parts(table, columns), columns[table.watermark]
-    start = _bound(table, "start")
+    start = watermark_parameter(table, "start")
     if within:
         above: ColumnElement[bool] = row_of(watermark, *parts) >= row_of(start, *key_bound(table, "after"))
     elif after_key:
@@ -156,7 +155,7 @@ def _changed(join: Join, rows: int, *, after_key: bool, within: bool) -> Subquer
             text_of(column("xmin")).label("row_version"),
         )
         .select_from(source)
-        .where(above, watermark <= _bound(table, "until"))
+        .where(above, watermark <= watermark_parameter(table, "until"))
         .order_by(watermark, *parts)
         .limit(number(rows))
         .subquery("changed")
@@ -169,11 +168,11 @@ def _documents(root: Table, joins: Sequence[Join], changed: Subquery, rows: int,
     Whatever hides rows on the way: a document changes with the row that is hidden now.
     """
     *others, last = joins
-    columns = qualified(root, "document")
+    columns = qualified_columns(root, "document")
     before: Columns = columns
     way: FromClause = relation(root).alias(quoted("document"))
     for place, join in enumerate(others, 1):
-        here = qualified(join.table, f"by {place}")
+        here = qualified_columns(join.table, f"by {place}")
         way = way.join(
             relation(join.table).alias(quoted(f"by {place}")),
             and_(*[here[name] == before[other] for other, name in join.on]),
@@ -185,14 +184,10 @@ def _documents(root: Table, joins: Sequence[Join], changed: Subquery, rows: int,
     if within:
         table = last.table
         at = row_of(changed.c.watermark, *[changed.c[f"part_{i + 1}"] for i in range(len(table.key))])
-        beyond = at > row_of(_bound(table, "start"), *key_bound(table, "after"))
+        beyond = at > row_of(watermark_parameter(table, "start"), *key_bound(table, "after"))
         found = found.where(or_(beyond, row_of(*parts) > row_of(*key_bound(root, "document"))))
     return found.order_by(*parts).limit(number(rows)).lateral("documents")
 
 
 def _labelled(prefix: str, columns: Sequence[ColumnElement[Any]]) -> list[Any]:
     return [each.label(f"{prefix}_{i + 1}") for i, each in enumerate(columns)]
-
-
-def _bound(table: Table, name: str) -> ColumnElement[Any]:
-    return bindparam(name, type_=SqlType(table.columns[table.watermark].sql_type))

@@ -11,32 +11,32 @@ from syncer.core.table import Table
 def grant_select(table: Table, role: str) -> str:
     """Let the role read the table."""
     return (
-        f"GRANT USAGE ON SCHEMA {_quoted(table.schema)} TO {_quoted(role)};\n"
-        f"GRANT SELECT ON {_relation(table)} TO {_quoted(role)};"
+        f"GRANT USAGE ON SCHEMA {qualified(table.schema)} TO {qualified(role)};\n"
+        f"GRANT SELECT ON {_relation(table)} TO {qualified(role)};"
     )
 
 
 def grant_stats(role: str) -> str:
     """Let the role see when the transactions of others began."""
-    return f"GRANT pg_read_all_stats TO {_quoted(role)};"
+    return f"GRANT pg_read_all_stats TO {qualified(role)};"
 
 
 def grant_create(database: str, role: str) -> str:
     """Let the role create the state schema."""
-    return f"GRANT CREATE ON DATABASE {_quoted(database)} TO {_quoted(role)};"
+    return f"GRANT CREATE ON DATABASE {qualified(database)} TO {qualified(role)};"
 
 
 def grant_tombstones(schema: str, role: str, *, create: bool = False) -> str:
     """Let the role read and prune the tombstones; create: and create tables beside them."""
     return (
-        f"GRANT USAGE{', CREATE' if create else ''} ON SCHEMA {_quoted(schema)} TO {_quoted(role)};\n"
-        f"GRANT SELECT, DELETE ON {qualified(schema, TOMBSTONES)} TO {_quoted(role)};"
+        f"GRANT USAGE{', CREATE' if create else ''} ON SCHEMA {qualified(schema)} TO {qualified(role)};\n"
+        f"GRANT SELECT, DELETE ON {qualified(schema, TOMBSTONES)} TO {qualified(role)};"
     )
 
 
 def grant_create_in(schema: str, role: str) -> str:
     """Let the role create the tombstones in a schema that is there, and the triggers' functions."""
-    return f"GRANT USAGE, CREATE ON SCHEMA {_quoted(schema)} TO {_quoted(role)};"
+    return f"GRANT USAGE, CREATE ON SCHEMA {qualified(schema)} TO {qualified(role)};"
 
 
 def grant_noting(schema: str, role: str) -> str:
@@ -44,26 +44,26 @@ def grant_noting(schema: str, role: str) -> str:
     with what they noted."""
     return (
         f"{grant_create_in(schema, role)}\n"
-        f"GRANT SELECT, INSERT, DELETE ON {qualified(schema, TOMBSTONES)} TO {_quoted(role)};"
+        f"GRANT SELECT, INSERT, DELETE ON {qualified(schema, TOMBSTONES)} TO {qualified(role)};"
     )
 
 
 def grant_insert(schema: str, role: str) -> str:
     """Let the role, to whom a trigger's function belongs, write tombstones."""
     return (
-        f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {_quoted(role)};\n"
-        f"GRANT INSERT ON {qualified(schema, TOMBSTONES)} TO {_quoted(role)};"
+        f"GRANT USAGE ON SCHEMA {qualified(schema)} TO {qualified(role)};\n"
+        f"GRANT INSERT ON {qualified(schema, TOMBSTONES)} TO {qualified(role)};"
     )
 
 
 def bypass_policies(role: str) -> str:
     """Let the role read every row; takes a superuser."""
-    return f"ALTER ROLE {_quoted(role)} BYPASSRLS;"
+    return f"ALTER ROLE {qualified(role)} BYPASSRLS;"
 
 
 def not_null(table: Table, columns: Sequence[str]) -> str:
     """Forbid NULL in columns."""
-    return "\n".join(f"ALTER TABLE {_relation(table)} ALTER COLUMN {_quoted(name)} SET NOT NULL;" for name in columns)
+    return "\n".join(f"ALTER TABLE {_relation(table)} ALTER COLUMN {qualified(name)} SET NOT NULL;" for name in columns)
 
 
 def unique_key(table: Table, *, partitioned: bool) -> str:
@@ -78,7 +78,7 @@ def polling_index(table: Table, *, partitioned: bool) -> str:
 
 def stamp_missing(table: Table) -> str:
     """Give a watermark to the rows that have none."""
-    watermark = _quoted(table.watermark)
+    watermark = qualified(table.watermark)
     return (
         f"UPDATE {_relation(table)} SET {watermark} = {_now(table)} WHERE {watermark} IS NULL;\n"
         f"ALTER TABLE {_relation(table)} ALTER COLUMN {watermark} SET DEFAULT {_now(table)};\n"
@@ -91,7 +91,7 @@ def touch_trigger(table: Table) -> str:
     function = qualified(table.schema, f"syncer_touch_{table.name}"[:63])
     return (
         f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$\n"
-        f"BEGIN\n  NEW.{_quoted(table.watermark)} := {_now(table)};\n  RETURN NEW;\nEND $$;\n"
+        f"BEGIN\n  NEW.{qualified(table.watermark)} := {_now(table)};\n  RETURN NEW;\nEND $$;\n"
         f"CREATE TRIGGER syncer_touch BEFORE INSERT OR UPDATE ON {_relation(table)}\n"
         f"  FOR EACH ROW EXECUTE FUNCTION {function}();"
     )
@@ -100,7 +100,7 @@ def touch_trigger(table: Table) -> str:
 def _create_index(kind: str, table: Table, columns: Sequence[str], *, partitioned: bool) -> str:
     # Postgres cannot do it concurrently on a partitioned table.
     how = "" if partitioned else " CONCURRENTLY"
-    return f"CREATE {kind}{how} ON {_relation(table)} ({', '.join(map(_quoted, columns))});"
+    return f"CREATE {kind}{how} ON {_relation(table)} ({', '.join(map(qualified, columns))});"
 
 
 def _now(table: Table) -> str:
@@ -111,7 +111,3 @@ def _now(table: Table) -> str:
 
 def _relation(table: Table) -> str:
     return qualified(table.schema, table.name)
-
-
-def _quoted(name: str) -> str:
-    return '"{}"'.format(name.replace('"', '""'))

@@ -32,6 +32,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import UserDefinedType
 
+from syncer.adapters.postgres.tables import qualified
 from syncer.core.key import Key
 from syncer.core.table import Table
 
@@ -79,13 +80,13 @@ def named(source: Table, rows: FromClause) -> Columns:
     return {name: rows.c[name] for name in source.columns}
 
 
-def qualified(source: Table, alias: str | None = None) -> Columns:
+def qualified_columns(source: Table, alias: str | None = None) -> Columns:
     """Return the columns with the name of the table, or of its alias, before them.
 
     Of no FROM, which a sub-select would take for one of its own.
     """
-    rows = _name(alias) if alias is not None else f"{_name(source.schema)}.{_name(source.name)}"
-    return {name: literal_column(f"{rows}.{_name(name)}") for name in source.columns}
+    rows = (alias,) if alias is not None else (source.schema, source.name)
+    return {name: literal_column(qualified(*rows, name)) for name in source.columns}
 
 
 def text_of(expression: ColumnElement[Any]) -> ColumnElement[str]:
@@ -162,10 +163,6 @@ def number(value: int) -> ColumnElement[int]:
 def readable(statement: ClauseElement) -> str:
     """Return a statement as people read it, its parameters as `:name`."""
     return "\n".join(line.rstrip() for line in str(statement.compile(dialect=_READABLE)).splitlines())
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _part(prefix: str, index: int) -> str:
