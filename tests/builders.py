@@ -12,6 +12,7 @@ from typing import Any
 from syncer.adapters.memory.clock import MemoryClock
 from syncer.adapters.memory.digests import MemoryIndexDigests, MemorySourceDigests
 from syncer.adapters.memory.embedder import MemoryEmbedder
+from syncer.adapters.memory.related import MemoryRelatedFeed, MemoryRelatedTombstones
 from syncer.adapters.memory.sink import MemoryIndex, MemoryIndices, MemorySink
 from syncer.adapters.memory.source import (
     MemoryChangeFeed,
@@ -228,13 +229,17 @@ def a_world(
 
     def reader() -> Reader:
         tombstones = MemoryTombstones(table)
+        related = [
+            kind(table, each) for each in table.relations for kind in (MemoryRelatedFeed, MemoryRelatedTombstones)
+        ]
         return Reader(
             source=MemorySource(table),
-            feeds=[MemoryChangeFeed(table, watermark_zone), tombstones],
+            feeds=[MemoryChangeFeed(table, watermark_zone), tombstones, *related],
+            related=related,
             keys=MemoryKeyFeed(table),
             documents=MemoryDocuments(table),
             close=lambda: None,
-            tombstones=tombstones,
+            tombstones=[tombstones, *(MemoryTombstones(each.table) for each in table.relations)],
         )
 
     def sink(index: str) -> MemorySink:

@@ -14,6 +14,7 @@ from syncer.app.pipeline_settings import PipelineSettings
 from syncer.core.definition import only_adds
 from syncer.core.field import Field, VectorField
 from syncer.core.fingerprint import fingerprint
+from syncer.core.relation import Join
 from syncer.core.table import Table
 
 
@@ -92,6 +93,7 @@ def _hydration(table: Table, fields: Sequence[Field], vectors: Sequence[VectorFi
         "soft_delete": table.soft_delete,
         "where": table.where,
         "routing": table.routing,
+        "relations": _relations(fields) or None,
     }
     return {
         **{name: value for name, value in made_of.items() if value is not None},
@@ -101,3 +103,31 @@ def _hydration(table: Table, fields: Sequence[Field], vectors: Sequence[VectorFi
         "fields": [[name, value] for name, value in field_values(table, fields).items()],
         "vectors": [vector.name for vector in vectors],
     }
+
+
+def _relations(fields: Sequence[Field], prefix: str = "") -> Mapping[str, Any]:
+    """Return what decides on the rows of each relation, by its path."""
+    found: dict[str, Any] = {}
+    for field in fields:
+        if field.related is None:
+            continue
+        of, path = field.related.relation, f"{prefix}{field.related.relation.name}"
+        # Of a way over several relations the last one's table: where more of them changes, the statement does.
+        joins, many = (of.joins, of.many) if "." not in of.name else (of.joins[-1:], False)
+        made_of = {
+            "on": ", ".join(f"{join.table} on {_equal(join)}" for join in joins),
+            "key": ", ".join(of.table.key),
+            "soft_delete": {str(join.table): join.table.soft_delete for join in joins if join.table.soft_delete},
+            "where": {str(join.table): join.table.where for join in joins if join.table.where},
+            "many": many,
+            "order_by": ", ".join(f"{'-' if order.descending else ''}{order.column}" for order in of.order),
+            "limit": of.limit,
+        }
+        told = {name: value for name, value in made_of.items() if value}
+        found[path] = found.get(path, told) if "." in of.name else told
+        found |= _relations(field.related.fields, f"{path}.")
+    return found
+
+
+def _equal(join: Join) -> str:
+    return " and ".join(f"{other} = {column}" for other, column in join.on)

@@ -226,7 +226,7 @@ def resync(
 def check(
     context: typer.Context,
     pipelines: Pipelines = None,
-    show_sql: Annotated[bool, typer.Option("--show-sql", help="Print the SQL of remedies, ready to run.")] = False,
+    show_sql: Annotated[bool, typer.Option("--show-sql", help="Print the SQL of remedies, and that of reads.")] = False,
     json: Json = False,
 ) -> None:
     """Compare the configuration with the real source, state and index; every finding has its remedy."""

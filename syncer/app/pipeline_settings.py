@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from syncer.app.lifecycle_settings import LifecycleSettings
+from syncer.app.relation_settings import JoinSettings, RelationName, RelationSettings
 from syncer.app.schedule_settings import ScheduleSettings
 from syncer.app.setting_type import (
     BLANK_IS_NONE,
@@ -64,7 +65,12 @@ class FieldSettings(Section):
     """One field of the document; a plain text is its `type`."""
 
     column: Text = None
-    """The column that fills it; left out: the one of the same name."""
+    """The column that fills it; left out: the one of the same name. Of related rows with the relation's name before it:
+    `author.name`."""
+    relation: Text = None
+    """The relation whose rows fill it, as objects; see [relations](relations.md)."""
+    aggregate: Literal["count", "min", "max", "sum", "avg", "array_agg"] | None = None
+    """One value made of all rows of a relation to many; `array_agg`: all values, as without it."""
     type: Text = None
     """Any field type of Elasticsearch; left out: inferred from the column's type."""
     analyzer: Text = None
@@ -158,7 +164,7 @@ class RetentionSettings(Section):
 
 
 class PipelineSettings(Section):
-    """One alias in Elasticsearch, fed from one table. Only `table` is required."""
+    """One alias in Elasticsearch, fed from one table and those related to it. Only `table` is required."""
 
     table: str = Field(min_length=1)
     """`schema.table` or `table`; a name with other characters in double quotes."""
@@ -177,7 +183,9 @@ class PipelineSettings(Section):
     triggers of `syncer install-triggers`: they tell where the document of a row was that is gone, or routed anew."""
     index: IndexSettings = IndexSettings()
     fields: Mapping[Annotated[str, Field(min_length=1)], FieldSettings] | None = Field(default=None, min_length=1)
-    """The document's fields by name; left out: every column, types inferred."""
+    """The document's fields by name; left out: every column, types inferred, and every relation."""
+    relations: Mapping[RelationName, RelationSettings] = Field(default_factory=dict)
+    """Other tables whose rows a document holds, by the name that fields take them by."""
     embedding: EmbeddingSettings | None = None
     transform: Annotated[FunctionReference | None, BLANK_IS_NONE] = None
     """A function of yours, `module:function`, that makes the document of a row's fields, or leaves the row out; see
@@ -196,25 +204,42 @@ class PipelineSettings(Section):
         if self.fields is not None and self.embedding is not None:
             if self.embedding.field in self.fields:
                 raise Misplaced("embedding.field", f"{self.embedding.field} is a field already; choose another name")
-            unknown = [name for name in placeholders(self.embedding.text) if name not in self.fields]
+            # What is inside of rows is known with their tables.
+            unknown = [name for name in placeholders(self.embedding.text) if not self._may_hold(self.fields, name)]
             if unknown:
                 raise Misplaced("embedding.text", f"{unknown[0]} is not among the fields ({', '.join(self.fields)})")
-        if (
-            self.watermark_zone
-            and zone_has_daylight_saving(self.watermark_zone)
-            and self.poll.margin < DAYLIGHT_SAVING_MARGIN_SECONDS
-        ):
-            raise Misplaced(
-                "poll.margin",
-                f"must be 61m or more: watermark_zone {self.watermark_zone} has daylight saving, so an hour of stamps "
-                "comes twice a year; or change the column to timestamptz",
-            )
+        if self.routing and self.routing.partition(".")[0] in self.relations:
+            raise Misplaced("routing", "must be a column of the table itself: related rows cannot decide on the shard")
+        for zone in (self.watermark_zone, *_zones(self.relations)):
+            if zone and zone_has_daylight_saving(zone) and self.poll.margin < DAYLIGHT_SAVING_MARGIN_SECONDS:
+                raise Misplaced(
+                    "poll.margin",
+                    f"must be 61m or more: watermark_zone {zone} has daylight saving, so an hour of stamps comes twice "
+                    "a year; or change the column to timestamptz",
+                )
         if self.lifecycle and self.lifecycle.delete.min_age < self.retention.age:
             raise Misplaced(
                 "lifecycle.delete.min_age",
                 "must not be less than retention.age: Elasticsearch would delete an index that syncer keeps",
             )
         return self
+
+    def without_conditions(self) -> Self:
+        """Return them as far as the catalogue alone tells whether they can be: a condition takes the right to read."""
+        relations = {name: relation.without_conditions() for name, relation in self.relations.items()}
+        return self.model_copy(update={"where": None, "relations": relations})
+
+    def _may_hold(self, fields: Mapping[str, FieldSettings], name: str) -> bool:
+        first = name.partition(".")[0]
+        within_rows = first in self.relations or (first in fields and fields[first].relation is not None)
+        return name in fields or (first != name and within_rows)
+
+
+def _zones(relations: Mapping[str, RelationSettings]) -> Iterator[str | None]:
+    for relation in relations.values():
+        joins: Sequence[JoinSettings] = (relation, *relation.through)
+        yield from (join.watermark_zone for join in joins)
+        yield from _zones(relation.relations)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Sequence[str]:

@@ -50,6 +50,9 @@ pipelines:
       body: {column: content, type: text, analyzer: english}
       tags: keyword
       published_at: date
+      author: {relation: author}
+    relations:
+      author: {table: public.authors, on: {author_id: id}, columns: [name, country]}
     embedding: {text: "{title}\\n\\n{body}"}
     poll: {interval: 500ms}
 ```
@@ -74,6 +77,8 @@ _PLACES = (
     "pipelines.NAME",
     "pipelines.NAME.index",
     "pipelines.NAME.fields.FIELD",
+    "pipelines.NAME.relations.RELATION",
+    "pipelines.NAME.relations.RELATION.through[]",
     "pipelines.NAME.embedding",
     "pipelines.NAME.poll",
     "pipelines.NAME.limits",
@@ -151,9 +156,11 @@ def _duration(length: float) -> str:
 
 def _model(place: str) -> type[BaseModel]:
     kind: Any = Settings
-    for part in place.split("."):
-        inner = get_args(kind)[-1] if get_origin(kind) is Mapping else kind.model_fields[part].annotation
-        kind = _plain(inner)
+    for part in place.replace("[]", ".[]").split("."):
+        if get_origin(kind) in (Mapping, tuple):
+            kind = _plain(_of_many(kind))
+        else:
+            kind = _plain(kind.model_fields[part].annotation)
     model: type[BaseModel] = kind
     return model
 
@@ -161,8 +168,13 @@ def _model(place: str) -> type[BaseModel]:
 def _nested(field: FieldInfo) -> bool:
     """Tell whether the setting is a section, which has a table of its own."""
     kind = _plain(field.annotation)
-    inner = get_args(kind)[-1] if get_origin(kind) is Mapping else kind
+    inner = _of_many(kind) if get_origin(kind) in (Mapping, tuple) else kind
     return isinstance(inner, type) and issubclass(inner, BaseModel)
+
+
+def _of_many(kind: Any) -> Any:
+    """Return what a mapping or a list holds."""
+    return get_args(kind)[0 if get_origin(kind) is tuple else -1]
 
 
 def _plain(kind: Any) -> Any:

@@ -170,7 +170,7 @@ def placeholders(template: str) -> Sequence[str]:
     for _, name, spec, conversion in parts:
         if name is None:
             continue
-        if spec or conversion or not name or set(name) & set("[]."):
+        if spec or conversion or not name or set(name) & set("[]"):
             raise ValueError("may hold only field names in braces, without format: {title}")
         names.append(name)
     return names

@@ -69,6 +69,8 @@ def _inner(kind: Any, part: str | int) -> Any:
         return next(
             (field.annotation for name, field in kind.model_fields.items() if part in (name, field.alias)), None
         )
+    if get_origin(kind) is tuple:
+        return get_args(kind)[0]
     return get_args(kind)[-1] if get_origin(kind) is Mapping or get_origin(kind) is dict else None
 
 

@@ -14,6 +14,7 @@ from syncer.adapters.postgres.feed import Unreachable, unreachable
 from syncer.adapters.postgres.inspection import load_progress
 from syncer.adapters.postgres.source import PostgresSource
 from syncer.adapters.postgres.tables import TOMBSTONES
+from syncer.adapters.postgres.way_back import feed_name
 from syncer.app.blueprint import Blueprint
 from syncer.app.building import Building, building
 from syncer.app.deviation import Deviation, deviation
@@ -26,6 +27,7 @@ from syncer.core.overview import Overview
 from syncer.core.position import BEGINNING
 from syncer.core.settlement import Checkpoint
 from syncer.core.source_state import Blocker
+from syncer.core.way import ways
 from syncer.ports import Clock
 
 T = TypeVar("T")
@@ -72,6 +74,7 @@ class PipelineStatus:
             "lag_seconds": self.lag_seconds,
             "dead_letters": self.overview.dead_letters if self.overview else 0,
             "dead_letters_retried": self.overview.passing if self.overview else 0,
+            "fan_outs": self.overview.fan_outs if self.overview else 0,
             "fingerprint_matches": self.fingerprint_matches,
             "fingerprint_differs_in": list(self.changed),
             "differences": list(self.deviation.differences) if self.deviation else [],
@@ -112,11 +115,12 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
         _known(status, "Elasticsearch", lambda: _look_at_index(application, record, status))
     status.load = _load(application, record.name)
     zone = application.settings.pipelines[name].watermark_zone
+    zones = {feed_name(plan.table, way): way[-1].table.watermark_zone for way in ways(plan.fields)} if plan else {}
     # Stamped by the source's own clock.
     tombstones = f"{application.settings.state.schema_}.{TOMBSTONES} of "
     # Before it is loaded nobody searches the index, so that nothing lags.
     for feed, checkpoint in overview.checkpoints.items() if record.phase is Phase.LIVE else ():
-        _measure(status, checkpoint, now, None if feed.startswith(tombstones) else zone)
+        _measure(status, checkpoint, now, None if feed.startswith(tombstones) else zones.get(feed, zone))
         if checkpoint.deferred:
             put_off = f"{checkpoint.deferred:,} documents are put off"
             status.problems.append(f"{put_off}: {checkpoint.deferred_reason}")

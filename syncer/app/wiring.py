@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
@@ -16,32 +16,35 @@ from syncer.adapters.elastic.lifecycle import AgedPhase, ElasticLifecycle, Lifec
 from syncer.adapters.elastic.search import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
 from syncer.adapters.embedding.sentence import SentenceEmbedder
-from syncer.adapters.postgres.catalog import read_table
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.feed import PostgresChangeFeed
 from syncer.adapters.postgres.history import PostgresHistory
 from syncer.adapters.postgres.keys import PostgresKeyFeed
 from syncer.adapters.postgres.migrate import require_current
+from syncer.adapters.postgres.related_feed import PostgresRelatedFeed
+from syncer.adapters.postgres.related_tombstones import PostgresRelatedTombstones
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, STATE_SETTINGS, Session
 from syncer.adapters.postgres.source import PostgresSource, refuse_standby
 from syncer.adapters.postgres.state import PostgresStateStore
+from syncer.adapters.postgres.tombstone_table import TombstoneTable
 from syncer.adapters.postgres.tombstones import PostgresTombstones
 from syncer.adapters.postgres.vector_cache import PostgresVectorCache
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.lifecycle_settings import LifecycleSettings
 from syncer.app.pipeline_settings import PipelineSettings
+from syncer.app.pipeline_table import pipeline_fields, pipeline_table
 from syncer.app.recorded import by_itself
 from syncer.app.settings import Settings
 from syncer.app.transform import LoadedTransform, load_transform
 from syncer.core.error import ConfigurationError, SourceUnavailable, StateUnavailable
-from syncer.core.field import Declared, Field, VectorField, resolve_fields
+from syncer.core.field import Field, VectorField
 from syncer.core.index import write_alias
-from syncer.core.table import Table
+from syncer.core.way import ways
 from syncer.engine.embed import Embedding
 from syncer.engine.pipeline import Limits, OnChange, Pipeline, Reader, Retention, Sides
 from syncer.engine.poll import PollLimits
-from syncer.ports import Clock
+from syncer.ports import Clock, RelatedFeed
 
 #: Batches under way at once, over all pipelines.
 _WRITERS = 8
@@ -146,7 +149,7 @@ class Application:
         session = self.source_session()
         try:
             table = pipeline_table(session, name, settings)
-            fields = resolve_fields(table, declared_fields(settings), setting=f"pipelines.{name}.fields")
+            fields = pipeline_fields(session, name, settings, table)
             vectors = self._vectors(name, settings, fields)
         finally:
             session.close()
@@ -240,14 +243,22 @@ class Application:
         return (VectorField(settings.embedding.field, settings.embedding.text, self.embedder.dims),)
 
     def _reader(self, plan: Blueprint) -> Reader:
-        session = self.source_session()
-        tombstones = PostgresTombstones(session, plan.table, self.settings.state.schema_)
+        session, schema, table = self.source_session(), self.settings.state.schema_, plan.table
+        tombstones = PostgresTombstones(session, table, schema)
+        found = ways(plan.fields)
+        related: list[RelatedFeed] = [
+            PostgresRelatedFeed(session, table, joins) for joins in found if joins[-1].table.watermark is not None
+        ]
+        related += [PostgresRelatedTombstones(session, table, joins, schema) for joins in found]
+        # Several feeds may read what is noted of one table, and it is pruned once.
+        others = {str(joins[-1].table): joins[-1].table for joins in found if str(joins[-1].table) != str(table)}
         return Reader(
             source=PostgresSource(session),
-            feeds=[PostgresChangeFeed(session, plan.table), tombstones],
-            tombstones=tombstones,
-            keys=PostgresKeyFeed(session, plan.table),
-            documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors),
+            feeds=[PostgresChangeFeed(session, table), tombstones, *related],
+            related=related,
+            tombstones=[tombstones, *(TombstoneTable(session, other, schema) for other in others.values())],
+            keys=PostgresKeyFeed(session, table),
+            documents=PostgresDocuments(session, table, plan.fields, plan.vectors),
             close=session.close,
         )
 
@@ -264,43 +275,6 @@ class Application:
             documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors),
             close=close,
         )
-
-
-def pipeline_table(session: Session, name: str, settings: PipelineSettings) -> Table:
-    """Return the table of a pipeline as the catalogue has it; see `read_table`."""
-    return read_table(
-        session,
-        settings.table,
-        key=settings.key or (),
-        watermark=settings.watermark,
-        watermark_zone=settings.watermark_zone,
-        soft_delete=settings.soft_delete,
-        where=settings.where,
-        routing=settings.routing,
-        setting=f"pipelines.{name}",
-    )
-
-
-def declared_fields(settings: PipelineSettings) -> Mapping[str, Declared] | None:
-    """Return the fields as the settings declare them; None: every column."""
-    if settings.fields is None:
-        return None
-    return {
-        name: Declared(
-            column=field.column,
-            type=field.type,
-            analyzer=field.analyzer,
-            keyword=field.keyword,
-            autocomplete=field.autocomplete,
-            boost=field.boost,
-            options={
-                **({"dims": field.dims} if field.dims else {}),
-                **({"properties": field.properties} if field.properties else {}),
-                **field.options,
-            },
-        )
-        for name, field in settings.fields.items()
-    }
 
 
 def _limits(settings: PipelineSettings) -> Limits:

@@ -15,6 +15,8 @@ import yaml
 from syncer.app.interpolation import Path
 from syncer.core.error import ConfigurationError
 
+_TEXT = "tag:yaml.org,2002:str"
+
 #: The errors of YAML that quote what they found, by what a file then holds.
 _QUOTING = {
     "found undefined alias": "a text that begins with * must be quoted",
@@ -80,7 +82,10 @@ def _survey(node: yaml.Node, path: Path, lines: dict[Path, int], seen: set[int])
         for key, inner in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 continue
-            if key.tag != "tag:yaml.org,2002:str":
+            if key.tag == "tag:yaml.org,2002:bool":
+                # YAML 1.1 reads `on:` as `true:`, and it is a setting's name.
+                key.tag = _TEXT
+            if key.tag != _TEXT:
                 raise yaml.constructor.ConstructorError(
                     problem="a setting's name must be text: quote it", problem_mark=key.start_mark
                 )

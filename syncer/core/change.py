@@ -27,6 +27,9 @@ class Change:
     row: Key | None = None
     #: Where the document may have been, besides where the row belongs now; empty: where its id leads, None: not known.
     routing: str | None = None
+    #: The row is part of more documents than a page holds, and this is the last one in it: the values by which the
+    #: others are reached; see `FanOut`.
+    rest: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from syncer.core.relation import Aggregate
 from syncer.core.table import Column
 
 
@@ -65,6 +66,18 @@ _BY_TYPE: Mapping[str, FieldType] = {
     **dict.fromkeys(("jsonpath", "refcursor"), _KEYWORD),
 }
 
+#: What Postgres's sum() of each is.
+_SUMS: Mapping[str, FieldType] = {
+    **dict.fromkeys(("int2", "int4"), FieldType("long")),
+    "float4": FieldType("float"),
+    **dict.fromkeys(("int8", "float8", "numeric"), FieldType("double")),
+}
+#: Those beside them whose values Postgres has a min() and a max() of, in every version.
+_ORDERED = frozenset(
+    {"oid", "money", "text", "varchar", "bpchar", "citext", "inet"}
+    | {"timestamptz", "timestamp", "date", "time", "timetz", "interval"}
+)
+
 _FIELD_TYPES = (
     "text match_only_text search_as_you_type keyword wildcard version completion byte short integer long "
     "unsigned_long half_float float double scaled_float boolean binary date date_nanos ip geo_point geo_shape "
@@ -88,3 +101,19 @@ def infer(column: Column) -> FieldType | None:
         # Of any dimension: `(Point,4326)`, `(PointZ)`.
         return _GEO_POINT if "(Point" in column.sql_type else None
     return _BY_TYPE.get(column.type) if column.kind in "brm" else None
+
+
+def aggregated(aggregate: Aggregate, column: Column | None) -> FieldType | None:
+    """Return the type of a field filled from an aggregate of a column, or of rows; None: there is no such aggregate."""
+    if aggregate is Aggregate.COUNT:
+        return FieldType("long")
+    if column is None or column.array:
+        return None
+    match aggregate:
+        case Aggregate.AVG:
+            return FieldType("double") if column.type in _SUMS and column.kind == "b" else None
+        case Aggregate.SUM:
+            return _SUMS.get(column.type) if column.kind == "b" else None
+        case Aggregate.MIN | Aggregate.MAX:
+            ordered = column.kind == "e" or (column.kind == "b" and column.type in {*_ORDERED, *_SUMS})
+            return infer(column) if ordered else None

@@ -103,7 +103,7 @@ def _parameters(field: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _hydration(built: Mapping[str, Any], configured: Mapping[str, Any], *, alone: bool) -> Iterator[str]:
     """Yield how hydration differs; alone: the embedding, whose text is hydrated too, is the same."""
-    told = {"fields", "vectors", "statement"}
+    told = {"fields", "vectors", "statement", "relations"}
     lines = list(
         _values(
             "",
@@ -111,13 +111,16 @@ def _hydration(built: Mapping[str, Any], configured: Mapping[str, Any], *, alone
             {name: value for name, value in configured.items() if name not in told},
         )
     )
+    before, after = built.get("relations", {}), configured.get("relations", {})
+    for name in before.keys() & after.keys():
+        lines += _values(f"relations.{name}.", before[name], after[name])
     was, now = dict(built.get("fields", ())), dict(configured.get("fields", ()))
     for name in was.keys() & now.keys():
         lines += _value(f"the value of {name}", was[name], now[name])
     if [name for name in was if name in now] != [name for name in now if name in was]:
         lines.append("the fields stand in another order")
     yield from sorted(lines)
-    # Fields that come and go are told with the mapping, and a text with its embedding.
+    # Fields that come and go, and relations with them, are told with the mapping, and a text with its embedding.
     if not lines and alone and was.keys() == now.keys():
         yield from _value("the statement", built.get("statement", ""), configured.get("statement", ""))
 

@@ -1,30 +1,15 @@
-"""The fields of a document: as settings declare them, and as they come out of the table's columns."""
+"""The fields of a document, as they come out of the columns of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from syncer.core.column_type import FIELD_TYPES, FieldType, infer
-from syncer.core.error import ConfigurationError
 from syncer.core.relation import Aggregate, Relation
-from syncer.core.suggestion import suggestion
-from syncer.core.table import Table
 
 #: What syncer keeps in each document: its key and its hash, so that an index can be compared without moving documents.
 OWN_FIELD = "_syncer"
-
-#: Postgres cuts longer names off, and field names are column names of the hydration statement.
-NAME_BYTES_MAX = 63
-
-_METADATA = (
-    "_data_stream_timestamp _doc_count _feature _field_names _id _ignored _ignored_source _index _index_mode "
-    "_inference_fields _nested_path _recovery_source _routing _seq_no _size _source _syncer _tier _tsid _type "
-    "_version"
-)
-#: Names that Elasticsearch keeps for itself, and ours.
-_OWN_NAMES = frozenset(_METADATA.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +46,6 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """One field as the settings declare it; the attributes are those of `Field`."""
-
-    #: None: the column of the field's name.
-    column: str | None = None
-    #: None: inferred from the column's type.
-    type: str | None = None
-    analyzer: str | None = None
-    keyword: bool = False
-    autocomplete: bool = False
-    boost: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class VectorField:
     """A field that holds the embedding of a text made of other fields."""
 
@@ -86,74 +56,25 @@ class VectorField:
     similarity: str = "cosine"
 
 
-def resolve_fields(table: Table, declared: Mapping[str, Declared] | None, *, setting: str) -> tuple[Field, ...]:
-    """Return the document's fields; nothing declared: every column, types inferred.
-
-    setting: what the configuration calls the fields, like `pipelines.articles.fields`. Raises ConfigurationError where
-    a column is not there, a type is unknown or cannot be inferred, or Elasticsearch could not hold a name.
-    """
-    if declared is None:
-        declared = {name: Declared() for name in table.columns}
-    return tuple(_resolved(table, name, wish, f"{setting}.{name}") for name, wish in declared.items())
-
-
-def _resolved(table: Table, name: str, wish: Declared, setting: str) -> Field:
-    _check_name(name, setting)
-    column = wish.column or name
-    if column not in table.columns:
-        raise ConfigurationError(
-            f"{setting}: {table} has no column {column}",
-            hint=f"{suggestion(column, table.columns)}; the setting {setting}.column names another one",
-        )
-    type_ = FieldType(wish.type) if wish.type else _inferred(table, column, setting)
-    if type_.name not in FIELD_TYPES:
-        raise ConfigurationError(
-            f"{setting}: there is no field type {type_.name}", hint=suggestion(type_.name, FIELD_TYPES)
-        )
-    resolved = Field(
-        name=name,
-        column=column,
-        type=type_.name,
-        analyzer=wish.analyzer,
-        keyword=wish.keyword or type_.keyword,
-        autocomplete=wish.autocomplete,
-        boost=wish.boost,
-        options=wish.options,
-    )
-    _check_options(resolved, setting)
-    return resolved
+def field_at(fields: Sequence[Field], path: str) -> Field | None:
+    """Return the field that a dotted path leads to: one in an object as if the document had it, values of many rows as
+    an array."""
+    for each in fields:
+        if each.name == path:
+            return each
+        if each.related and path.startswith(f"{each.name}."):
+            inner = field_at(each.related.fields, path.removeprefix(f"{each.name}."))
+            if inner is not None:
+                outer, further = each.related.relation, inner.related or Related(each.related.relation)
+                way = further if inner.related is None else replace(further, relation=outer.then(further.relation))
+                return replace(inner, related=way)
+    return None
 
 
-def _inferred(table: Table, column: str, setting: str) -> FieldType:
-    inferred = infer(table.columns[column])
-    if inferred is None:
-        raise ConfigurationError(
-            f"{setting}: column {column} of {table} is of type {table.columns[column].sql_type}, "
-            "for which there is no field type",
-            hint=f"list the fields that you want, without it; or declare how to index it: {setting}: keyword",
-        )
-    return inferred
-
-
-def _check_name(name: str, setting: str) -> None:
-    reason = None
-    if any(not part.strip() for part in name.split(".")):
-        reason = "is empty, or has an empty part before or after a dot"
-    elif name in _OWN_NAMES:
-        reason = "is a name that Elasticsearch or syncer keeps for itself"
-    elif len(name.encode()) > NAME_BYTES_MAX:
-        reason = f"is longer than {NAME_BYTES_MAX} bytes"
-    if reason:
-        raise ConfigurationError(
-            f"{setting}: the field name {name!r} {reason}",
-            hint=f"list the fields, and give this one another name with `column: {name}`",
-        )
-
-
-def _check_options(resolved: Field, setting: str) -> None:
-    for option in ("analyzer", "keyword", "autocomplete"):
-        if getattr(resolved, option) and resolved.type != "text":
-            raise ConfigurationError(
-                f"{setting}: {option} is for fields of type text, and this one is {resolved.type}",
-                hint="declare `type: text`, or leave it out",
-            )
+def value_paths(fields: Sequence[Field], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted paths of all fields that hold values."""
+    for each in fields:
+        if each.related and each.related.fields:
+            yield from value_paths(each.related.fields, f"{prefix}{each.name}.")
+        else:
+            yield f"{prefix}{each.name}"

@@ -20,3 +20,5 @@ class Overview:
     passing: int
     #: Who holds the lease, as far as this role may see; None: nobody.
     holder: str | None
+    #: Changes of related rows that are part of many documents, some of which are still to be refreshed.
+    fan_outs: int = 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from syncer.core.fan_out import FanOut
 from syncer.core.key import Key
 from syncer.core.position import Position
 from syncer.core.retry import redelivery_seconds
@@ -68,3 +69,7 @@ class Settlement:
     #: When the table was truncated, where that was read: the index is to be compared with it, once more where a
     #: comparison is under way.
     reconcile: datetime | None = None
+    #: What is left of fan-outs that went on, by what they were; None: nothing.
+    fanned_out: Mapping[FanOut, FanOut | None] = field(default_factory=dict)
+    #: Fan-outs that begin, or `begun_again` where they are under way (after `fanned_out`).
+    begun: Sequence[FanOut] = ()

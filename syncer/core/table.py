@@ -25,13 +25,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A root table and what the pipeline's settings say of it. Names are unquoted, as in the catalogue."""
+    """A root table, or a related one, and what the settings say of it. Names are unquoted, as in the catalogue."""
 
     schema: str
     name: str
     columns: Mapping[str, Column]
     key: tuple[str, ...]
-    watermark: str
+    #: None: nothing in a row tells that it has changed.
+    watermark: str | None
     #: For a watermark without time zone: the zone that its writers keep.
     watermark_zone: str | None = None
     #: A timestamp column (deleted when not NULL) or a boolean one (deleted when true).
@@ -40,6 +41,12 @@ class Table:
     where: str | None = None
     #: The column whose value decides on a document's shard; NULL and an empty text leave that to the document's id.
     routing: str | None = None
+
+    @property
+    def watermark_column(self) -> Column:
+        """The column of the watermark, for what is done with tables that have one alone."""
+        assert self.watermark is not None
+        return self.columns[self.watermark]
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"

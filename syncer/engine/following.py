@@ -54,7 +54,7 @@ class Following:
             put_off = put_off + 1 if polled.deferred else 0
             if put_off:
                 self._pause(backoff_seconds(put_off, random.random, polled.retry_after))
-            elif not polled.more:
+            elif not polled.more and not polled.fanning_out:
                 self._pause(pipeline.limits.interval_seconds)
             self._upkeep.between_polls(polled)
             self._prove()
@@ -101,4 +101,5 @@ def _poller(
         attached.delivered,
         due=lambda most: pipeline.store.passing_letters(index, pipeline.clock.now(), most),
         wanted=wanted,
+        related=reader.related,
     )

@@ -27,6 +27,7 @@ from syncer.ports import (
     Indices,
     Lifecycle,
     Numbers,
+    RelatedFeed,
     Sink,
     Source,
     SourceDigests,
@@ -48,8 +49,10 @@ class Reader:
     keys: TableKeys
     documents: Documents
     close: Callable[[], None]
-    #: Among the feeds too; None: the source has no such thing.
-    tombstones: Tombstones | None = None
+    #: Those of the feeds that are of other tables than the root.
+    related: Sequence[RelatedFeed] = ()
+    #: Of all tables.
+    tombstones: Sequence[Tombstones] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """One poll: read what changed since the checkpoint, deliver it, and only then let the checkpoint follow.
 
     observe the clock and the open transactions ─▶ plan each feed's scan ─▶ read pages ─▶ drop what the window holds
-        ─▶ deliver ─▶ when all of it is settled: commit checkpoints and dead letters ─▶ remember what was learnt
+        ─▶ read a portion of what an earlier change led to ─▶ deliver
+        ─▶ when all of it is settled: commit checkpoints and dead letters ─▶ remember what was learnt
 
 A poll that fails leaves no trace: whoever runs it drops this poller and starts another one from the committed
 checkpoints.
@@ -11,11 +12,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from syncer.core.change import WHOLE_TABLE, Change
 from syncer.core.error import SinkUnavailable
+from syncer.core.fan_out import FanOut
 from syncer.core.horizon import Horizon, Scan
 from syncer.core.key import Key
 from syncer.core.ledger import Ledger
@@ -26,13 +28,14 @@ from syncer.core.settlement import Checkpoint, Settlement
 from syncer.core.source_state import Observation
 from syncer.core.window import Window
 from syncer.engine.deliver import Delivery
+from syncer.engine.fan_outs import FanOuts
 from syncer.engine.origin import Origin, Place, PollBatch
 from syncer.engine.pacing import Pacing
 from syncer.engine.polled import Polled
 from syncer.engine.rejection import Budget
 from syncer.engine.source_clocks import SourceClocks
 from syncer.engine.suspicion import Suspicion
-from syncer.ports import ChangeFeed, Clock, Lease, Source
+from syncer.ports import ChangeFeed, Clock, Lease, RelatedFeed, Source
 
 #: A quiet poll commits its checkpoint no more often than this; a crash re-reads that much more.
 QUIET_COMMIT_SECONDS = 5.0
@@ -65,11 +68,12 @@ class _Progress:
     #: Not in the window before what they say is committed: rejected rows, and tables that were truncated.
     unsaid: list[Origin] = field(default_factory=list)
     deferred: dict[Place, Change] = field(default_factory=dict)
-    #: Dead letters that were put off; they stay due.
-    put_off: int = 0
+    #: Not only changes: dead letters stay due, and a portion of a fan-out is read again.
+    put_off: set[Key] = field(default_factory=set)
     #: Why one key was put off.
     deferred_reason: str | None = None
     reconcile: datetime | None = None
+    fan_outs: list[FanOut] = field(default_factory=list)
     retry_after: float | None = None
     #: Somebody else wants the lease: no feed is read further.
     wanted: bool = False
@@ -92,11 +96,12 @@ class Poller:
         delivered: Mapping[str, Sequence[Change]],
         due: Callable[[int], Sequence[Key]],
         wanted: Callable[[], bool],
+        related: Sequence[RelatedFeed] = (),
     ) -> None:
         """delivered: by feed, changes that a load has just taken into account, so that the first poll need not.
 
         due: returns up to so many keys of dead letters to be tried again. wanted: asked between two pages, tells
-        whether the poll should end early because somebody else wants the lease.
+        whether the poll should end early because somebody else wants the lease. related: those of the feeds that are.
         """
         self._feeds = feeds
         self._source = source
@@ -110,6 +115,7 @@ class Poller:
         self._due = due
         self._wanted = wanted
         self._suspicion = Suspicion()
+        self._fan_outs = FanOuts(related, lease, clock, limits.batch_rows)
         self._window = Window(limits.window_entries)
         for feed_name, changes in delivered.items():
             for change in changes:
@@ -155,12 +161,13 @@ class Poller:
         return Polled(
             progress.report,
             bool(progress.reached),
-            len(self._deferred) + progress.put_off,
+            len(progress.put_off),
             held_back,
             progress.retry_after,
             progress.reconcile is not None,
             progress.deferred_reason,
             max((scans[name].t - at.watermark for name, at in progress.reached.items()), default=timedelta()),
+            self._fan_outs.waiting,
         )
 
     def _batches(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[PollBatch]:
@@ -172,8 +179,18 @@ class Poller:
                 yield PollBatch(pending)
                 pending = {}
             pending.setdefault(key, []).append(origin)
+        # Last, so that fresh changes go first.
+        for key in self._portion(progress):
+            if len(pending) >= self._batch_rows:
+                yield PollBatch(pending)
+                pending = {}
+            pending.setdefault(key, [])
         if pending:
             yield PollBatch(pending)
+
+    def _portion(self, progress: _Progress) -> Sequence[Key]:
+        others_first = self._clock.stopping() or progress.wanted or progress.put_off
+        return () if others_first else self._fan_outs.portion()
 
     @property
     def _batch_rows(self) -> int:
@@ -190,6 +207,8 @@ class Poller:
                     progress.reconcile = max(progress.reconcile or change.watermark, change.watermark)
                     progress.unsaid.append(Origin(feed.name, change))
                 else:
+                    if change.rest is not None:
+                        progress.fan_outs.append(FanOut(feed.name, change.rest, after=change.key))
                     yield Origin(feed.name, change)
 
     def _is_deferred(self, feed: str, change: Change) -> bool:
@@ -237,7 +256,7 @@ class Poller:
             case Rejected():
                 progress.unsaid.extend(origins)
             case Deferred(reason, retry_after):
-                progress.put_off += not origins
+                progress.put_off.add(key)
                 progress.deferred_reason = reason
                 for origin in origins:
                     place = (origin.feed, origin.change.row, key)
@@ -264,8 +283,10 @@ class Poller:
             for name, scan in scans.items()
         }
         positions = {name: checkpoint.position for name, checkpoint in checkpoints.items()}
-        if self._commit_due(positions, progress):
-            self._commit(progress.ledger.close(checkpoints, progress.reconcile))
+        fanned_out = self._fan_outs.settled(progress.put_off, progress.fan_outs)
+        if fanned_out or self._commit_due(positions, progress):
+            settled = progress.ledger.close(checkpoints, progress.reconcile)
+            self._commit(replace(settled, fanned_out=fanned_out, begun=progress.fan_outs))
             self._committed, self._committed_at = positions, self._clock.monotonic()
         for origin in progress.unsaid:
             self._window.add(origin.feed, origin.change)

@@ -27,7 +27,9 @@ class Polled:
     deferred_reason: str | None = None
     #: Where it ended early: how far from the end of what is committed.
     behind: timedelta = timedelta()
+    #: Documents that a related row is part of are still to come.
+    fanning_out: bool = False
 
     @property
     def caught_up(self) -> bool:
-        return not self.more and not self.deferred
+        return not (self.more or self.deferred or self.fanning_out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from syncer.core.error import FatalError, LeaseHeld
 from syncer.core.index import IndexRecord
@@ -14,7 +14,7 @@ from syncer.engine.fill import fill_added
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.polled import Polled
 from syncer.engine.reconciler import reconcile_truncated
-from syncer.ports import Clock, Lease
+from syncer.ports import Clock, Lease, Tombstones
 
 #: How often it is asked whether the pipeline is paused, and whether the lease is wanted.
 ASK_SECONDS = 1.0
@@ -131,13 +131,12 @@ class Upkeep:
 
     def _prune_tombstones(self) -> None:
         """Delete the tombstones that no index can need any more, even one whose source goes back in time."""
-        tombstones = self._reader.tombstones
-        if tombstones is None:
-            return
-        least = self._pipeline.store.least_checkpoint(tombstones.name)
-        if least is None:
-            return
-        before = earlier(least, self._pipeline.limits.rewind + KEPT)
+        for tombstones in self._reader.tombstones:
+            least = self._pipeline.store.least_checkpoint(tombstones.name)
+            if least is not None:
+                self._prune_before(earlier(least, self._pipeline.limits.rewind + KEPT), tombstones)
+
+    def _prune_before(self, before: datetime, tombstones: Tombstones) -> None:
         for _ in range(PRUNED_PIECES):
             if self._pipeline.clock.stopping() or tombstones.prune(before, PRUNED_ROWS) < PRUNED_ROWS:
                 return

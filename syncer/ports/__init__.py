@@ -10,7 +10,16 @@ from syncer.ports.clock import Clock
 from syncer.ports.embedding import Embedder, VectorCache
 from syncer.ports.index import IndexDigests, Indices, Lifecycle, Sink
 from syncer.ports.json import Json
-from syncer.ports.source import ChangeFeed, Documents, KeyFeed, Source, SourceDigests, TableKeys, Tombstones
+from syncer.ports.source import (
+    ChangeFeed,
+    Documents,
+    KeyFeed,
+    RelatedFeed,
+    Source,
+    SourceDigests,
+    TableKeys,
+    Tombstones,
+)
 from syncer.ports.state import BackfillProgress, Lease, Numbers, StateStore
 
 __all__ = [
@@ -26,6 +35,7 @@ __all__ = [
     "Lease",
     "Lifecycle",
     "Numbers",
+    "RelatedFeed",
     "Sink",
     "Source",
     "SourceDigests",

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from syncer.core.change import Hydration, Page
 from syncer.core.comparison import Digest
+from syncer.core.fan_out import FanOut
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
 from syncer.core.position import Position
@@ -46,12 +47,25 @@ class ChangeFeed(Protocol):
         """
 
 
+class RelatedFeed(ChangeFeed, Protocol):
+    """A feed of another table than the root, whose changes name the documents that its rows are part of.
+
+    A change that has a `rest` stands for more documents than that page names: `documents` returns them.
+    """
+
+    def documents(self, fan_out: FanOut, rows: int) -> Sequence[Key]:
+        """Return up to so many keys that are in reach of a fan-out (`after`, `through`), in order.
+
+        Raises like `read`.
+        """
+
+
 class Tombstones(Protocol):
     """What triggers have noted of rows that are gone."""
 
     @property
     def name(self) -> str:
-        """The name of the feed that reads them."""
+        """The name of the feed that reads them; where there are several, what their names begin with, before ` by `."""
 
     def prune(self, before: datetime, rows: int) -> int:
         """Delete up to so many that were stamped before; return how many. Nothing, where there are no triggers.

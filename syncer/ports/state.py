@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from syncer.core.fan_out import FanOut
 from syncer.core.index import IndexIdentity, IndexRecord, Phase
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
@@ -36,6 +37,9 @@ class Lease(Numbers, Protocol):
 
     def checkpoints(self) -> Mapping[str, Checkpoint]:
         """Return the committed checkpoints by feed. Raises LeaseLost."""
+
+    def fan_out(self) -> FanOut | None:
+        """Return the fan-out that has waited longest, of those that are committed. Raises LeaseLost."""
 
     def commit(self, settlement: Settlement) -> int:
         """Make it durable in one transaction, fenced by the epoch; return the open dead letters. Raises LeaseLost."""
@@ -139,7 +143,8 @@ class StateStore(Numbers, Protocol):
         """
 
     def least_checkpoint(self, feed: str) -> datetime | None:
-        """Return the least watermark up to which any index has settled the feed; None: no index knows the feed."""
+        """Return the least watermark up to which any index has settled the feed, or a feed whose name goes on behind it
+        with ` by `; None: no index knows one."""
 
     def dead_letters(
         self,

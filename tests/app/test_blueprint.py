@@ -12,9 +12,9 @@ import pytest
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.pipeline_settings import PipelineSettings
-from syncer.app.wiring import declared_fields, pipeline_table
+from syncer.app.pipeline_table import pipeline_fields, pipeline_table
 from syncer.core.error import SourceUnavailable
-from syncer.core.field import VectorField, resolve_fields
+from syncer.core.field import VectorField
 from tests.app.deployment import Deployment
 
 DrawUp = Callable[..., Blueprint]
@@ -35,9 +35,9 @@ def drawn(deployment: Deployment) -> DrawUp:
         )
         try:
             table = pipeline_table(session, "articles", parsed)
+            fields = pipeline_fields(session, "articles", parsed, table)
         finally:
             session.close()
-        fields = resolve_fields(table, declared_fields(parsed), setting="fields")
         vectors = [VectorField("embedding", parsed.embedding.text, 4)] if parsed.embedding else []
         return draw_up("articles", parsed, "articles", table, fields, vectors, MODEL if vectors else None)
 

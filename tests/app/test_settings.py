@@ -119,6 +119,24 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ("watermrk: x", "line 7: pipelines.articles.watermrk: unknown setting; did you mean watermark?"),
+        ("relations: {a: {table: t, on: {}}}", "pipelines.articles.relations.a.on: must not be empty"),
+        (
+            "relations: {a: {table: t, on: {b: c}, oder_by: d}}",
+            "relations.a.oder_by: unknown setting; did you mean order",
+        ),
+        ("relations: {a: {table: t, on: {b: c}, limit: 1}}", "relations.a.limit: is for a relation to many rows"),
+        ("relations: {a: {table: t, on: {b: c}, order_by: d}}", "relations.a.order_by: is for a relation to many rows"),
+        (
+            "relations: {a: {table: t, on: {b: c}, through: [{tabel: x}]}}",
+            "a.through[0].tabel: unknown setting; did you",
+        ),
+        ("relations: {a: {table: t, on: {b: c}, relations: {d: {}}}}", "relations.a.relations.d.table: is missing"),
+        ("relations: {a.b: {table: t, on: {b: c}}}", "the name of a relation must not be empty, nor hold a dot"),
+        (
+            "relations: {a: {table: t, on: {b: c}, watermark_zone: Europe/Berlin}}",
+            "pipelines.articles.poll.margin: must be 61m or more: watermark_zone Europe/Berlin",
+        ),
+        ("fields: {a: {relation: b, aggregate: most}}", "fields.a.aggregate: must be 'count', 'min', 'max', 'sum'"),
         ("joins: {}", "pipelines.articles.joins: unknown setting; there is: embedding,"),
         ("poll: {intervall: 1s}", "pipelines.articles.poll.intervall: unknown setting; did you mean interval?"),
         ("fields: {a: {boots: 2}}", "pipelines.articles.fields.a.boots: unknown setting; did you mean boost?"),
@@ -159,7 +177,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         ("embedding: {text: '{a'}", "pipelines.articles.embedding.text: has a brace without its partner"),
         ("embedding: {text: '{a!r}'}", "pipelines.articles.embedding.text: may hold only field names"),
         ("where: 2024-01-01", "pipelines.articles.where: must be text: put it in quotes"),
-        ("on: x", "line 7: a setting's name must be text: quote it"),
+        ("5: x", "line 7: a setting's name must be text: quote it"),
         ("x: *y", "line 7: a text that begins with * must be quoted"),
         ("x: !y", "line 7: a text that begins with ! must be quoted"),
         ("x: [", "line 8:"),
@@ -168,6 +186,25 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
 def test_a_mistake_is_named_with_its_place_and_its_remedy(line: str, said: str, tmp_path: Path) -> None:
     """One look at the message is enough to mend the file."""
     assert said in refused(articles(line), folder=tmp_path)
+
+
+def test_a_related_column_does_not_route(tmp_path: Path) -> None:
+    """It would move documents to other shards when another table changes."""
+    text = articles("routing: author.name") + "        relations: {author: {table: a, on: {b: c}}}\n"
+    assert "pipelines.articles.routing: must be a column of the table itself" in refused(text, folder=tmp_path)
+
+
+def test_a_text_may_name_what_is_in_rows(tmp_path: Path) -> None:
+    """Which columns they have, the catalogue tells; other names must be those of fields."""
+    lines = """
+        fields: {by: {relation: author}}
+        relations: {author: {table: a, on: {b: c}}}
+        embedding: {text: "%s"}
+    """
+    load(FIVE_LINES.rstrip() + lines % "{by.name} {author.name}", folder=tmp_path)
+    for name in ("author", "title.name"):
+        said = f"pipelines.articles.embedding.text: {name} is not among the fields (by)"
+        assert said in refused(FIVE_LINES.rstrip() + lines % f"{{{name}}}", folder=tmp_path)
 
 
 @pytest.mark.parametrize(

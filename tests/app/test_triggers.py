@@ -61,8 +61,103 @@ def test_json(deployment: Deployment) -> None:
     """One document, with the SQL that ran."""
     code, document = deployment.json(*INSTALL)
     assert code == 0
-    assert (document["pipeline"], document["table"], document["ran"]) == ("articles", "public.articles", True)
+    assert (document["pipeline"], document["tables"], document["ran"]) == ("articles", ["public.articles"], True)
     assert "CREATE OR REPLACE TRIGGER" in document["sql"]
+
+
+RELATED = """
+CREATE TABLE authors (id bigint PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE tags (id bigint PRIMARY KEY, name text);
+CREATE TABLE article_tags (article_id bigint, tag_id bigint, PRIMARY KEY (article_id, tag_id));
+CREATE INDEX ON authors (updated_at, id);
+CREATE TRIGGER touch BEFORE UPDATE ON authors FOR EACH ROW EXECUTE FUNCTION touch();
+ALTER TABLE articles ADD author_id bigint;
+INSERT INTO authors VALUES (1, 'Ada'); INSERT INTO tags VALUES (7, 'red'); INSERT INTO article_tags VALUES (1, 7);
+INSERT INTO articles VALUES (1, 'apple')
+"""
+RELATIONS = {
+    "author": {"table": "authors", "on": {"author_id": "id"}},
+    "tags": {
+        "table": "tags",
+        "through": [{"table": "article_tags", "on": {"id": "article_id"}}],
+        "on": {"tag_id": "id"},
+        "many": True,
+    },
+}
+TABLES = ["public.articles", "public.authors", "public.article_tags", "public.tags"]
+
+
+@pytest.fixture
+def related(migrated: Deployment) -> Deployment:
+    """Articles with an author, who has a watermark, and tags, which have none."""
+    migrated.sql(RELATED)
+    migrated.configure(relations=RELATIONS)
+    return migrated
+
+
+def of_triggers(deployment: Deployment) -> list[str]:
+    """Return what is told of triggers that are to be installed."""
+    return [finding["what"] for finding in trouble(deployment) if "install-triggers" in finding["remedy"]]
+
+
+def columns_of(deployment: Deployment) -> dict[str, Any]:
+    """Return the columns that were noted last, by table."""
+    with psycopg.connect(deployment.postgres_url) as connection:
+        return dict(connection.execute("SELECT relation, columns FROM syncer.tombstones ORDER BY id").fetchall())
+
+
+def test_related_tables_are_noted_too(related: Deployment) -> None:
+    """With the columns by which documents reach them, and rows beyond; all of it is taken away again."""
+    code, out, _ = related.run(*INSTALL)
+    assert (code, out.splitlines()) == (
+        0,
+        [f"{name}: what is deleted is noted in syncer.tombstones" for name in TABLES],
+    )
+    assert of_triggers(related) == []
+    related.sql(
+        "UPDATE articles SET author_id = 1; UPDATE tags SET name = 'blue'; INSERT INTO article_tags VALUES (2, 7)"
+    )
+    related.sql("DELETE FROM authors")
+    assert columns_of(related) == {
+        "public.articles": {"author_id": "1", "id": "1"},
+        "public.authors": {"id": "1"},
+        "public.article_tags": {"article_id": "2", "tag_id": "7"},
+        "public.tags": {"id": "7"},
+    }
+    assert related.run(*REMOVE)[0] == 0
+    assert triggers(related) == []
+
+
+def test_what_goes_on_without_triggers_on_related_tables_is_told(related: Deployment) -> None:
+    """More of those that have no watermark; the SQL of each finding mends it."""
+    findings = [finding for finding in trouble(related) if "install-triggers" in finding["remedy"]]
+    assert [finding["what"] for finding in findings] == [
+        "no triggers note what is deleted from public.articles",
+        "no triggers note what is deleted from public.authors, or moved to another row",
+        "nothing tells what changes in public.article_tags: it has neither a watermark nor triggers",
+        "nothing tells what changes in public.tags: it has neither a watermark nor triggers",
+    ]
+    for finding in findings:
+        related.sql(finding["sql"])
+    assert of_triggers(related) == []
+
+
+def test_another_pipeline_s_relations_are_noted_with_a_table(related: Deployment) -> None:
+    """One set of triggers serves all; that there are more since is told. A pipeline that is amiss hinders no other."""
+    authors = {"table": "authors", "relations": {"home": {"table": "tags", "on": {"name": "name"}}}}
+    index = {"alias": f"{related.prefix}-articles", "replicas": 0}
+    articles = {"table": "articles", "relations": RELATIONS, "index": index}
+    assert related.run(*INSTALL)[0] == 0
+    related.configure(pipelines={"articles": articles, "authors": authors, "amiss": {"table": "nowhere"}})
+    _, document = related.json("check", "articles")
+    told = [finding["what"] for finding in document["findings"] if "other relations" in finding["what"]]
+    assert len(told) == 2
+    assert related.run(*INSTALL)[0] == 0
+    related.sql("DELETE FROM authors; DELETE FROM tags")
+    assert columns_of(related) == {
+        "public.authors": {"id": "1", "name": "Ada"},
+        "public.tags": {"id": "7", "name": "red"},
+    }
 
 
 @pytest.fixture

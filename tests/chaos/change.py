@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from tests.chaos.related import RelatedChanges
+
 SCHEMA = """
 CREATE TABLE public.item (
     id bigint PRIMARY KEY,
@@ -44,6 +46,8 @@ COLD = 1500
 HOT = 30
 #: Rows that no writer touches, with keys below 0: a search finds all of them, whenever it is made.
 STILL = 200
+#: The share of changes of other tables, where there are some.
+RELATED = 0.3
 
 
 class Stamp(Enum):
@@ -75,20 +79,36 @@ class Change:
 class Changes:
     """The random changes of one writer."""
 
-    def __init__(self, chance: random.Random, number: int, stamp: Stamp, *, hard_deletes: bool, spoil: float) -> None:
-        """number: of the writer. spoil: the share of written rows that the index cannot take."""
+    def __init__(
+        self,
+        chance: random.Random,
+        number: int,
+        stamp: Stamp,
+        *,
+        hard_deletes: bool,
+        spoil: float,
+        related: bool = False,
+    ) -> None:
+        """number: of the writer. spoil: the share of written rows that the index cannot take. related: the tables that
+        are part of documents change too."""
         self._chance = chance
         self._stamp = stamp.sql
         self._spoil = spoil
         self._revision = number * 1_000_000_000
         self._fresh = number * 1_000_000
+        self._related = RelatedChanges(chance, stamp.sql) if related else None
         self._kinds: list[Callable[[], Change]] = [self._upsert] * 6 + [self._update] * 4
         self._kinds += [self._bury, self._dig_up, self._hide, self._show, self._transfer]
         if hard_deletes:
             self._kinds += [self._delete, self._delete, self._replace, self._move]
 
     def any(self) -> Change:
-        """Return a change of one row, or of two where a key changes."""
+        """Return a change of one row, or of two where a key changes, or of rows that are part of documents."""
+        if self._related is not None and self._chance.random() < RELATED:
+            self._revision += 1
+            key = self._key()
+            what, sql = self._related.any(key, self._revision)
+            return Change(what, self._revision, [key], sql)
         return self._chance.choice(self._kinds)()
 
     def copied(self) -> tuple[Change, str]:

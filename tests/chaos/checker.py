@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from tests.chaos.change import COLUMNS
 from tests.chaos.journal import Journal
+from tests.chaos.related import add_related
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,10 @@ class Verdict:
         return " ".join(f"{kind}={len(getattr(self, kind))}" for kind in kinds)
 
 
-def compare(source_url: str, client: Elasticsearch, alias: str, journal: Journal) -> Verdict:
-    """Compare the table with the documents behind the alias, while nobody writes to either."""
-    rows, letters = _read(source_url)
+def compare(source_url: str, client: Elasticsearch, alias: str, journal: Journal, *, related: bool = False) -> Verdict:
+    """Compare the table with the documents behind the alias, while nobody writes to either; related: and those of
+    which they are made besides."""
+    rows, letters = _read(source_url, related=related)
     documents = _documents(client, alias)
     live = {key: row for key, row in rows.items() if row["visible"] and row["deleted_at"] is None}
     refused = {key for key, row in live.items() if row["note"] == "seven"}
@@ -73,13 +75,16 @@ def compare(source_url: str, client: Elasticsearch, alias: str, journal: Journal
     )
 
 
-def _read(source_url: str) -> tuple[dict[int, dict[str, Any]], set[int]]:
+def _read(source_url: str, *, related: bool) -> tuple[dict[int, dict[str, Any]], set[int]]:
     with psycopg.connect(source_url, row_factory=dict_row) as connection:
         rows = connection.execute(f"SELECT {COLUMNS}, deleted_at FROM public.item".encode()).fetchall()
+        by_key = {row["id"]: row for row in rows}
+        if related:
+            add_related(connection, by_key)
         letters = connection.execute(
             "SELECT key FROM syncer.dead_letters JOIN syncer.indices ON index = name WHERE followed"
         ).fetchall()
-    return {row["id"]: row for row in rows}, {int(letter["key"][0]) for letter in letters}
+    return by_key, {int(letter["key"][0]) for letter in letters}
 
 
 def _documents(client: Elasticsearch, alias: str) -> dict[int, list[dict[str, Any]]]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.acceptance.installation import Installation
+from tests.chaos import related
 from tests.chaos.change import COLD, FIELDS, SCHEMA, STILL, Stamp
 from tests.chaos.checker import Verdict, compare
 from tests.chaos.fault import Fault
@@ -33,6 +34,8 @@ LONG_PAUSE_SECONDS = 0.2
 END_SECONDS = 600.0
 #: How long the daemon may take to catch up with all that was written. Its longest pause is 30 s.
 PATIENCE_SECONDS = 100.0
+#: The share of scenarios whose documents are made of several tables.
+RELATED = 0.5
 #: More than a scenario can spoil.
 REJECTIONS_MAX = 100_000
 
@@ -50,6 +53,7 @@ class Result:
     fault: str
     seed: int
     stamp: Stamp
+    related: bool
     verdict: Verdict
     changes: int
     seconds: float
@@ -57,8 +61,9 @@ class Result:
     explanation: str = ""
 
     def __str__(self) -> str:
+        tables = "many" if self.related else "one"
         return (
-            f"{self.fault:<20} seed={self.seed} {self.stamp.name.lower():<6} rows={self.verdict.rows} "
+            f"{self.fault:<20} seed={self.seed} {self.stamp.name.lower():<6} tables={tables} rows={self.verdict.rows} "
             f"changes={self.changes} seconds={self.seconds:.0f} {self.verdict}"
         )
 
@@ -78,11 +83,17 @@ class Scenario:
         self._source_url = source_url
         self._elastic = elastic
         self._journal = Journal()
+        apart = random.Random(f"related {fault.name} {seed}")
+        #: Documents are made of several tables.
+        self._related = apart.random() < RELATED
+        #: Without, what they would note is found by verify.
+        self._triggers = not self._related or fault.compares or apart.random() < 0.75
         # Twice as often the one with the least margin, which forgives least.
         self._habits = Habits(
             self._chance.choice([Stamp.FINE, *Stamp]),
             hard_deletes=True,
             spoil=fault.spoil,
+            related=self._related,
             # What is written for minutes must not become more than the servers of a test take.
             pause_seconds=LONG_PAUSE_SECONDS if fault.ends else PAUSE_SECONDS,
         )
@@ -97,11 +108,12 @@ class Scenario:
             self._storm(world)
             world.revive()
             self._catch_up(world)
-            verdict = compare(self._source_url, self._elastic.client, alias, self._journal)
+            verdict = compare(self._source_url, self._elastic.client, alias, self._journal, related=self._related)
             result = Result(
                 self._fault.name,
                 self._seed,
                 self._habits.stamp,
+                self._related,
                 verdict,
                 self._journal.changes,
                 time.monotonic() - started,
@@ -147,6 +159,8 @@ class Scenario:
         chance = self._chance
         world.sql(SCHEMA)
         world.sql(PRELOAD)
+        if self._related:
+            world.sql(related.SCHEMA)
         poll = {
             "interval": f"{chance.choice([50, 100, 300])}ms",
             "batch_rows": chance.choice([20, 100, 1000]),
@@ -156,13 +170,14 @@ class Scenario:
         rest: dict[str, object] = {"state": {"url": self._source_url}} if chance.random() < 0.3 else {}
         # Routed, a row that changes its tenant changes its shard, and could be there twice. What the embedded engine
         # finds does not say how it is routed, so that no comparison can tell a copy from the document.
-        routed = chance.random() < 0.4 and (self._elastic.real or not self._fault.compares)
+        routed = chance.random() < 0.4 and self._triggers and (self._elastic.real or not self._fault.compares)
         world.configure(
             {
                 **({"routing": "tenant"} if routed else {}),
                 "soft_delete": "deleted_at",
                 "where": "visible",
-                "fields": FIELDS,
+                "fields": {**FIELDS, **(related.FIELDS if self._related else {})},
+                **({"relations": related.RELATIONS} if self._related else {}),
                 "poll": poll,
                 "index": {"replicas": 0, "shards": 3 if routed else 1},
                 "limits": {"rejections": REJECTIONS_MAX},
@@ -170,7 +185,8 @@ class Scenario:
             rest,
         )
         world.installation.succeed("migrate")
-        world.installation.succeed("install-triggers", world.installation.alias)
+        if self._triggers:
+            world.installation.succeed("install-triggers", world.installation.alias)
 
     def _storm(self, world: World) -> None:
         """Write while the fault rages; either of them ends first."""
@@ -210,6 +226,10 @@ class Scenario:
         else:
             world.stop_daemons()
             done = world.installation.run("run", "--once")
+            assert done.returncode in {0, 1}, done.stderr[-4000:]
+        if not self._triggers:
+            world.stop_daemons()
+            done = world.installation.run("verify", world.installation.alias, "--repair", "--force")
             assert done.returncode in {0, 1}, done.stderr[-4000:]
 
     def _explain(self, result: Result) -> str:

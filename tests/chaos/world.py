@@ -148,10 +148,11 @@ class World:
         while True:
             self.revive()
             # The checkpoint that a first load begins with lies above what it has still to load; and what a TRUNCATE
-            # asks for is known once a checkpoint has passed it.
+            # asks for is known once a checkpoint has passed it; so are the documents that a related row is part of.
             ((reached,),) = self.sql(
                 "SELECT min(coalesce(watermark, '-infinity')) FROM syncer.checkpoints JOIN syncer.indices "
-                "ON index = name WHERE followed AND phase = 'live' AND reconcile IS NULL"
+                "ON index = name WHERE followed AND phase = 'live' AND reconcile IS NULL "
+                "AND NOT EXISTS (SELECT FROM syncer.fan_outs AS f WHERE f.index = name)"
             )
             if reached is not None and reached >= written:
                 return

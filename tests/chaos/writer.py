@@ -27,6 +27,7 @@ class Habits:
     #: Between two transactions, at most.
     pause_seconds: float
     spoil: float = 0.005
+    related: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,12 @@ class Writer(threading.Thread):
         self._url = url
         self._chance = random.Random(f"{seed} writer {number}")
         self._changes = Changes(
-            self._chance, number, habits.stamp, hard_deletes=habits.hard_deletes, spoil=habits.spoil
+            self._chance,
+            number,
+            habits.stamp,
+            hard_deletes=habits.hard_deletes,
+            spoil=habits.spoil,
+            related=habits.related,
         )
         self._pause_seconds = habits.pause_seconds
         self._journal = journal

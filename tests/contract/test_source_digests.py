@@ -15,8 +15,8 @@ from syncer.adapters.postgres.catalog import read_table
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
+from syncer.core.declaration import Declared, resolve_fields
 from syncer.core.error import SourceUnavailable
-from syncer.core.field import Declared, resolve_fields
 from syncer.core.key import Key, document_id
 from syncer.ports import Documents, SourceDigests
 

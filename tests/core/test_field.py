@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from syncer.core.declaration import Declared, resolve_fields
 from syncer.core.error import ConfigurationError
-from syncer.core.field import Declared, Field, resolve_fields
+from syncer.core.field import Field
 from syncer.core.table import Column, Table
 
 SETTING = "pipelines.items.fields"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from syncer.adapters.memory.sink import MemoryIndex
 from syncer.core.change import Change
@@ -33,6 +34,8 @@ class Audit:
         """
         if feed == self._world.table.name:
             return [*self._unsettled_rows(checkpoint), *self._coming(checkpoint)]
+        if feed != f"syncer.tombstones of {self._world.table.name}":
+            return []  # what is lost of a related table is lost in the end
         latest = {change.key: change for change in self._world.table.tombstones()}
         ghosts = {hit.key for hit in self._index.hits()} - self._world.table.documents().keys()
         return [f"{key} was deleted" for key in ghosts & latest.keys() if _below(latest[key], checkpoint)]
@@ -65,11 +68,18 @@ class Audit:
         rows = [change for change in rows if change.key not in renamed]
         if not rows:
             return []
-        truth, documents = self._writers.truth(), self._index.documents()
+        truth, documents = self._own(self._writers.truth()), self._own(self._index.documents())
         letters = {letter.key for letter in self._letters()}
         lost = [c for c in rows if c.key not in letters and documents.get(c.key) != truth.get(c.key)]
         self._found |= set(rows) - set(lost)
         return [f"{change.key} of {change.watermark}" for change in lost]
+
+    def _own(self, documents: Mapping[Key, Mapping[str, Any]]) -> Mapping[Key, Mapping[str, Any]]:
+        """Return them without what comes of related tables, which feeds of their own tell of."""
+        others = {relation.name for relation in self._world.table.relations}
+        if not others:
+            return documents
+        return {key: {k: v for k, v in values.items() if k not in others} for key, values in documents.items()}
 
     def _coming(self, checkpoint: Position) -> list[str]:
         """Return rows that are not committed yet and lie below the checkpoint."""

@@ -23,6 +23,7 @@ from tests.engine.audit import Audit
 from tests.engine.history_world import a_random_world
 from tests.engine.intercepted import HANDS_OUT, Call
 from tests.engine.process import Killed, Process
+from tests.engine.related_writers import RelatedWriters
 from tests.engine.trouble import NEVER_RAISE, trouble
 from tests.engine.writers import HOT, Writers
 
@@ -49,6 +50,8 @@ EXCLUDED = {
 
 #: In addition, decided apart so that every other history stays what it was: the index is built again and swapped.
 REBUILDS = 0.25
+#: And so: documents have rows of other tables in them.
+RELATIONS = 0.4
 
 Session = Generator[Polled, None, None]
 
@@ -70,6 +73,8 @@ class History:
         self.rebuilds = random.Random(f"rebuilds {seed}").random() < REBUILDS
         self.world = a_random_world(chance, self.has, self._answer)
         self.writers = Writers(chance, self.world.table)
+        related = random.Random(f"relations {seed}")
+        self.related = RelatedWriters(related, self.world.table) if related.random() < RELATIONS else None
         self.audit = Audit(self.world, self.writers)
         self.writers.deletes = self.world.table.triggers
         self.writers.bad = "dead letters" in self.has
@@ -92,6 +97,8 @@ class History:
             (self.poll, 10), (self.wake_zombie, 1), (self.land, 1), (self.restart, 1), (self.fail_over, 0.3),
             (self.set_clock_back, 1), (self.resync, 0.5), (self.backfill, 0.3),
         ]  # fmt: skip
+        if self.related:
+            steps += [(self.related.write, 4)]
         if self.rebuilds:
             steps += [(self.rebuild, 3), (self.roll_back, 2)]
         for _ in range(STEPS):
@@ -207,11 +214,12 @@ class History:
             self.happenings += 1
             self.depth += 1
             try:
-                self._one_of([
+                happenings: list[tuple[Callable[[], None], float]] = [
                     (self.writers.write, 6), (self.writers.begin, 2), (self.writers.end, 4), (self.pass_time, 1),
                     (self.poll, 2), (self.resync, 0.5), (self.backfill, 0.1), (self.take_over, 0.1), (self.restart, 1),
                     (self.land, 0.3),
-                ])  # fmt: skip
+                ]  # fmt: skip
+                self._one_of([*happenings, (self.related.write, 1)] if self.related else happenings)
             finally:
                 self.depth -= 1
 
@@ -257,9 +265,11 @@ class History:
     def _calm_down(self) -> None:
         """End what is open, and poll until there is nothing more to do."""
         self.calm = True
-        for transaction in self.writers.open:
-            transaction.commit()
-        self.writers.open.clear()
+        for writers in (self.writers, self.related):
+            for transaction in writers.open if writers else ():
+                transaction.commit()
+            if writers:
+                writers.open.clear()
         while len(self.late) > 1:
             self.land()
         for _ in range(10 * len(self.zombies)):

@@ -70,7 +70,8 @@ def intercepted(pipeline: Pipeline, around: Around) -> Pipeline:
             feeds=[port("feed", feed) for feed in inner.feeds],
             keys=port("keys", inner.keys),
             documents=port("documents", inner.documents),
-            tombstones=inner.tombstones and port("tombstones", inner.tombstones),
+            related=[port("feed", feed) for feed in inner.related],
+            tombstones=[port("tombstones", each) for each in inner.tombstones],
         )
 
     def sides(index: str) -> Sides:

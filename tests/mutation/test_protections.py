@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutation.fan_out_mutants import FAN_OUT_MUTANTS
 from tests.mutation.mutant import Edit, Mutant, apply, copy_to, replay
 from tests.mutation.swap_mutants import SWAP_MUTANTS
 
@@ -236,6 +237,7 @@ MUTANTS = (
         ("tests/adapters/elastic/test_sink.py", "-k", "a_missing_index_is_not_created"),
     ),
     *SWAP_MUTANTS,
+    *FAN_OUT_MUTANTS,
 )
 
 

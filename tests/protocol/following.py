@@ -17,8 +17,8 @@ from syncer.adapters.postgres.feed import PostgresChangeFeed
 from syncer.adapters.postgres.keys import PostgresKeyFeed
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.adapters.postgres.source import PostgresSource
+from syncer.core.declaration import resolve_fields
 from syncer.core.error import SourceUnavailable
-from syncer.core.field import resolve_fields
 from syncer.engine.pipeline import Limits, Reader
 from syncer.engine.poll import PollLimits
 from syncer.engine.polled import Polled

@@ -127,6 +127,10 @@ LOADING: Mapping[str, Any] = {"number_of_replicas": 0, "refresh_interval": "-1"}
 def field_mapping(field_: Field) -> dict[str, Any]:
     """Return the mapping of one field; raises like `mapping`."""
     declared: dict[str, Any] = {"type": field_.type}
+    inner = field_.related.fields if field_.related else ()
+    if inner and field_.type != "flattened":
+        declared["properties"] = {each.name: field_mapping(each) for each in inner}
+        return _strict({**declared, **field_.options})
     if field_.type in {"keyword", "flattened"}:
         declared["ignore_above"] = IGNORE_ABOVE
     if field_.type == "object" and "properties" not in field_.options:

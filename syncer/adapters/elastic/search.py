@@ -38,11 +38,12 @@ class ElasticSearcher:
         self._alias = alias
         self._vectors = [vector.name for vector in vectors]
         self._embed = embed
-        leaves = [(*leaf, field.boost) for field in fields for leaf in _leaves({field.name: field_mapping(field)})]
-        self._texts = [f"{path}^{boost}" for path, kind, _, boost in leaves if kind == "text"]
+        boosts = dict(_boosts(fields))
+        leaves = list(_leaves({field.name: field_mapping(field) for field in fields}))
+        self._texts = [f"{path}^{_boost(path, boosts)}" for path, kind, _ in leaves if kind == "text"]
         #: By name in a filter, the field that holds exact values.
-        self._exact = {path: exact for path, _, exact, _ in leaves if exact is not None}
-        self._flattened = {path for path, kind, _, _ in leaves if kind == "flattened"}
+        self._exact = {path: exact for path, _, exact in leaves if exact is not None}
+        self._flattened = {path for path, kind, _ in leaves if kind == "flattened"}
 
     def search(
         self,
@@ -122,6 +123,21 @@ def _ranked(found: Mapping[Mode, Sequence[Mapping[str, Any]]]) -> list[Hit]:
     else:
         scores = fuse([[hit["_id"] for hit in hits] for hits in found.values()])
     return [Hit(name, score, by_id[name].get("_source", {}), ranks[name]) for name, score in scores]
+
+
+def _boosts(fields: Sequence[Field], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the weight of each field by its path."""
+    for field in fields:
+        yield f"{prefix}{field.name}", field.boost
+        if field.related:
+            yield from _boosts(field.related.fields, f"{prefix}{field.name}.")
+
+
+def _boost(path: str, boosts: Mapping[str, float]) -> float:
+    """Return the weight of what is declared nearest around it, for `properties` have none of their own."""
+    while path not in boosts:
+        path = path.rpartition(".")[0]
+    return boosts[path]
 
 
 def _leaves(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str | None]]:

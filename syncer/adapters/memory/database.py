@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from syncer.core.error import LeaseLost
+from syncer.core.fan_out import FanOut
 from syncer.core.index import IndexRecord
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
@@ -21,12 +22,21 @@ class IndexEntry:
     record: IndexRecord
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     dead_letters: dict[Key, DeadLetter] = field(default_factory=dict)
+    #: The one that has waited longest first.
+    fan_outs: dict[tuple[str, Key], FanOut] = field(default_factory=dict)
     ranges: dict[int, KeyRange] = field(default_factory=dict)
     #: Who holds it.
     lease: object | None = None
     backfill: object | None = None
 
     def settle(self, settlement: Settlement) -> int:
+        for was, left in settlement.fanned_out.items():
+            del self.fan_outs[was.feed, was.values]
+            if left is not None:
+                self.fan_outs[was.feed, was.values] = left
+        for begun in settlement.begun:
+            under_way = self.fan_outs.get((begun.feed, begun.values))
+            self.fan_outs[begun.feed, begun.values] = under_way.begun_again() if under_way else begun
         for letter in settlement.dead_letters:
             known = self.dead_letters.get(letter.key)
             self.dead_letters[letter.key] = known.again(letter) if known else letter

@@ -9,6 +9,7 @@ from typing import Any
 
 from syncer.adapters.memory.database import IndexEntry, MemoryDatabase
 from syncer.core.error import LeaseHeld, LeaseLost
+from syncer.core.fan_out import FanOut
 from syncer.core.index import IndexIdentity, Phase
 from syncer.core.settlement import Checkpoint, Settlement
 from syncer.core.source_state import SourceIdentity
@@ -36,6 +37,10 @@ class MemoryLease:
     def checkpoints(self) -> Mapping[str, Checkpoint]:
         with self._database.lock:
             return dict(self._held().checkpoints)
+
+    def fan_out(self) -> FanOut | None:
+        with self._database.lock:
+            return next(iter(self._held().fan_outs.values()), None)
 
     def commit(self, settlement: Settlement) -> int:
         with self._database.lock:

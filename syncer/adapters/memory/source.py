@@ -33,6 +33,28 @@ class _Tombstone:
     number: int
     key: Key
     routing: str | None
+    #: Of the row; None: it is not known.
+    values: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRelation:
+    """Rows of another table that are part of documents: those with the same value as the root's row."""
+
+    name: str
+    table: MemoryTable
+    #: What the root's row has it in; None: its key.
+    of_root: str | None = None
+    #: What the other row has it in; None: its key.
+    column: str | None = None
+
+    def led_to(self, key: Key, values: Mapping[str, Any]) -> str:
+        """Return what a root's row leads to other rows by."""
+        return key[0] if self.of_root is None else str(values.get(self.of_root))
+
+    def led_from(self, key: Key, values: Mapping[str, Any]) -> str:
+        """Return what leads to another row."""
+        return key[0] if self.column is None else str(values.get(self.column))
 
 
 @dataclass(slots=True)
@@ -48,17 +70,18 @@ class MemoryTransaction:
     def put(self, key: Key, watermark: datetime | None = None, **values: Any) -> None:
         """Insert or replace a row, stamped by the transaction unless a watermark is given."""
         before = self._row(key)
-        if before and self.table.routing_of(before.values) != self.table.routing_of(values):
+        row = _Row(values, watermark or self.stamp, self.table.next_version())
+        if before and self.table.notes_change(before.values, values):
             self._note(key, before)
-            self._note(key)
-        self._writes[key] = _Row(values, watermark or self.stamp, self.table.next_version())
+            self._note(key, row, routed=False)
+        self._writes[key] = row
 
     def rename(self, key: Key, new_key: Key) -> None:
         """Change a row's key, and nothing else."""
         row = self._row(key)
         assert row
         self._note(key, row)
-        self._note(new_key)
+        self._note(new_key, row, routed=False)
         self._writes |= {key: None, new_key: replace(row, version=self.table.next_version())}
 
     def delete(self, key: Key) -> None:
@@ -83,10 +106,11 @@ class MemoryTransaction:
     def _row(self, key: Key) -> _Row | None:
         return self._writes[key] if key in self._writes else self.table.row(key)
 
-    def _note(self, key: Key, row: _Row | None = None) -> None:
+    def _note(self, key: Key, row: _Row | None = None, *, routed: bool = True) -> None:
         if self.table.triggers:
-            routing = self.table.routing_of(row.values) if row else None
-            self._tombstones.append(_Tombstone(self.table.clock.now(), self.table.next_number(), key, routing))
+            routing = self.table.routing_of(row.values) if row and routed else None
+            now, number = self.table.clock.now(), self.table.next_number()
+            self._tombstones.append(_Tombstone(now, number, key, routing, row.values if row else None))
 
 
 class MemoryTable:
@@ -101,6 +125,10 @@ class MemoryTable:
         self.triggers = False
         #: The value that decides on a document's shard.
         self.routing: str | None = None
+        #: Other tables whose rows are part of this one's documents.
+        self.relations: list[MemoryRelation] = []
+        #: The column that other tables lead to its rows by.
+        self.joined_by: str | None = None
         self.identity = SourceIdentity("memory", clock.now(), 1)
         self._rows: dict[Key, _Row] = {}
         self._tombstones: list[_Tombstone] = []
@@ -165,9 +193,18 @@ class MemoryTable:
         """Return what decides on the shard of a document with these values; empty: its id does."""
         return None if self.routing is None else str(values.get(self.routing) or "")
 
+    def notes_change(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+        """Tell whether triggers note this change of a row."""
+        joined = self.joined_by is not None and before.get(self.joined_by) != after.get(self.joined_by)
+        return joined or self.routing_of(before) != self.routing_of(after)
+
     def open_since(self) -> dict[str, datetime | None]:
-        """Return the open transactions, with their starts where visible."""
-        return {name: t.stamp if self.shows_start else None for name, t in self._open.items()}
+        """Return the open transactions, with their starts where visible; those of related tables too."""
+        found = {name: t.stamp if self.shows_start else None for name, t in self._open.items()}
+        for relation in self.relations:
+            others = relation.table.open_since()
+            found |= {f"{name} of {relation.table.name}": since for name, since in others.items()}
+        return found
 
     def changes(self) -> list[Change]:
         """Return a change for each row that has a watermark, in the order of a feed."""
@@ -176,8 +213,11 @@ class MemoryTable:
 
     def tombstones(self) -> list[Change]:
         """Return a change for each tombstone, in the order of a feed."""
-        found = sorted(self._tombstones, key=lambda tombstone: (tombstone.at, tombstone.number))
-        return [Change(each.key, each.at, "", (str(each.number),), each.routing) for each in found]
+        return [Change(each.key, each.at, "", (str(each.number),), each.routing) for each in self.noted()]
+
+    def noted(self) -> list[_Tombstone]:
+        """Return the tombstones in the order of a feed."""
+        return sorted(self._tombstones, key=lambda tombstone: (tombstone.at, tombstone.number))
 
     def forget(self, tombstones: Sequence[Change]) -> None:
         """Delete tombstones."""
@@ -186,7 +226,14 @@ class MemoryTable:
 
     def documents(self) -> dict[Key, dict[str, Any]]:
         """Return what an index of this table must hold."""
-        return {key: dict(row.values) for key, row in self._rows.items()}
+        documents = {key: dict(row.values) for key, row in self._rows.items()}
+        for relation in self.relations:
+            rows: dict[str, list[Any]] = {}
+            for key, row in sorted(relation.table._rows.items()):
+                rows.setdefault(relation.led_from(key, row.values), []).append(dict(row.values))
+            for key, values in documents.items():
+                values[relation.name] = rows.get(relation.led_to(key, self._rows[key].values), [])
+        return documents
 
 
 class MemorySource:

@@ -112,7 +112,12 @@ class MemoryStateStore:
 
     def least_checkpoint(self, feed: str) -> datetime | None:
         with self._lock:
-            known = [entry.checkpoints[feed] for entry in self._entries.values() if feed in entry.checkpoints]
+            known = [
+                checkpoint
+                for entry in self._entries.values()
+                for name, checkpoint in entry.checkpoints.items()
+                if name == feed or name.startswith(f"{feed} by ")
+            ]
         return min((checkpoint.position.watermark for checkpoint in known), default=None)
 
     def passing_letters(self, index: str, at: datetime, limit: int) -> Sequence[Key]:
@@ -191,7 +196,7 @@ class MemoryStateStore:
             entry = self._entries[index]
             passing = sum(letter.passing for letter in entry.dead_letters.values())
             holder = "memory" if entry.lease else None
-            return Overview(dict(entry.checkpoints), len(entry.dead_letters), passing, holder)
+            return Overview(dict(entry.checkpoints), len(entry.dead_letters), passing, holder, len(entry.fan_outs))
 
     def expire(self, index: str) -> None:
         """Take from their holders the lease and the backfill of an index, as when their sessions have ended."""

@@ -16,6 +16,8 @@ from syncer.core.table import Column, Table
 
 #: `timestamp` needs `watermark_zone`.
 _WATERMARK_TYPES = ("timestamptz", "timestamp")
+#: The watermark of a related table, where none is named.
+USUAL_WATERMARK = "updated_at"
 _SOFT_DELETE_TYPES = ("timestamptz", "timestamp", "date", "bool")
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
@@ -84,17 +86,18 @@ def read_table(
     name: str,
     *,
     key: Sequence[str],
-    watermark: str,
+    watermark: str | None,
     watermark_zone: str | None,
     soft_delete: str | None,
     where: str | None,
     routing: str | None,
     setting: str,
 ) -> Table:
-    """Return the table called `name`, as `schema.table` or by the search_path; no `key`: its primary key.
+    """Return the table called `name`, as `schema.table` or by the search_path; no `key`: its primary key; no
+    `watermark`: the usual column, if there is one of a time type.
 
-    setting: what the configuration calls the pipeline, like `pipelines.articles`. Raises ConfigurationError, which
-    names the setting, where the table, a column or a zone is not there or cannot serve.
+    setting: what the configuration calls the pipeline or relation, like `pipelines.articles`. Raises
+    ConfigurationError, which names the setting, where the table, a column or a zone is not there or cannot serve.
     """
     with session.use() as connection:
         found = _relation(connection, name, f"{setting}.table")
@@ -104,7 +107,7 @@ def read_table(
             name=found.name,
             columns=columns,
             key=tuple(key) or _primary_key(connection, found, f"{setting}.key"),
-            watermark=watermark,
+            watermark=watermark or _usual_watermark(columns),
             watermark_zone=watermark_zone,
             soft_delete=soft_delete,
             where=where,
@@ -115,7 +118,7 @@ def read_table(
         _check_watermark(table, setting)
         _check_soft_delete(table, f"{setting}.soft_delete")
         if routing is not None:
-            _noted(table, routing, f"{setting}.routing")
+            noted(table, routing, f"{setting}.routing")
         if where is not None:
             check_stable(connection, table, where, f"{setting}.where")
     return table
@@ -157,15 +160,15 @@ def _primary_key(connection: Connection, found: Row[Any], setting: str) -> tuple
     return key
 
 
-def _existing(table: Table, column: str, setting: str) -> Column:
+def existing(table: Table, column: str, setting: str) -> Column:
     if column not in table.columns:
         raise ConfigurationError(f"{setting}: {table} has no column {column}", hint=suggestion(column, table.columns))
     return table.columns[column]
 
 
-def _noted(table: Table, name: str, setting: str) -> Column:
+def noted(table: Table, name: str, setting: str) -> Column:
     """Return a column whose old value triggers note."""
-    column = _existing(table, name, setting)
+    column = existing(table, name, setting)
     if column.virtual:
         raise ConfigurationError(
             f"{setting}: {table}.{name} is a virtual generated column, whose value triggers do not see",
@@ -175,7 +178,7 @@ def _noted(table: Table, name: str, setting: str) -> Column:
 
 
 def _check_key_column(table: Table, name: str, setting: str) -> None:
-    column = _noted(table, name, setting)
+    column = noted(table, name, setting)
     if column.array or column.kind == "c":
         raise ConfigurationError(
             f"{setting}: {table}.{name} is of type {column.sql_type}, "
@@ -184,8 +187,20 @@ def _check_key_column(table: Table, name: str, setting: str) -> None:
         )
 
 
+def _usual_watermark(columns: Mapping[str, Column]) -> str | None:
+    usual = columns.get(USUAL_WATERMARK)
+    return USUAL_WATERMARK if usual and usual.type in _WATERMARK_TYPES and not usual.array else None
+
+
 def _check_watermark(table: Table, setting: str) -> None:
-    column = _existing(table, table.watermark, f"{setting}.watermark")
+    if table.watermark is None:
+        if table.watermark_zone is not None:
+            raise ConfigurationError(
+                f"{setting}.watermark_zone: {table} has no watermark that it could be of",
+                hint=f"name the column: {setting}.watermark",
+            )
+        return
+    column = existing(table, table.watermark, f"{setting}.watermark")
     if column.array or column.type not in _WATERMARK_TYPES:
         times = _of_type(table.columns, _WATERMARK_TYPES)
         raise ConfigurationError(
@@ -215,7 +230,7 @@ def _check_watermark(table: Table, setting: str) -> None:
 def _check_soft_delete(table: Table, setting: str) -> None:
     if table.soft_delete is None:
         return
-    column = _existing(table, table.soft_delete, setting)
+    column = existing(table, table.soft_delete, setting)
     if column.array or column.type not in _SOFT_DELETE_TYPES:
         raise ConfigurationError(
             f"{setting}: {table}.{column.name} is of type {column.sql_type}, neither a time nor boolean",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
@@ -20,11 +20,13 @@ from syncer.adapters.postgres.living import lacks_documents
 from syncer.adapters.postgres.related import field_value
 from syncer.adapters.postgres.session import Session, reason_of, sqlstate
 from syncer.adapters.postgres.sql import (
+    Columns,
     constant,
     key_is_listed,
     key_list_values,
     key_texts,
     number,
+    qualified_columns,
     readable,
     relation,
     short_columns,
@@ -32,7 +34,7 @@ from syncer.adapters.postgres.sql import (
 )
 from syncer.core.change import Draft, Hydration
 from syncer.core.error import ConfigurationError
-from syncer.core.field import Field, VectorField
+from syncer.core.field import Field, VectorField, field_at, value_paths
 from syncer.core.key import Key
 from syncer.core.suggestion import suggestion
 from syncer.core.table import Table
@@ -98,9 +100,21 @@ def hydration_statement(table: Table, fields: Sequence[Field], vectors: Sequence
 
 
 def field_values(table: Table, fields: Sequence[Field]) -> Mapping[str, str]:
-    """Return what each field's value is made of, as people read it."""
-    columns = document_columns(table, fields)
-    return {field.name: readable(field_value(field, table, columns)) for field in fields}
+    """Return what each field's value is made of, as people read it, of those in objects too by their dotted paths."""
+    # By bare names: that the statement qualifies them where a relation is added says nothing of their values.
+    return dict(_readable_values(table, fields, short_columns(table), ""))
+
+
+def _readable_values(table: Table, fields: Sequence[Field], columns: Columns, prefix: str) -> Iterator[tuple[str, str]]:
+    for field in fields:
+        path, related = f"{prefix}{field.name}", field.related
+        if related is None:
+            yield path, readable(field_value(field, table, columns))
+            continue
+        of, rows = related.relation, related.relation.name
+        taken = f"{rows}.{field.column}" if field.column else rows
+        yield path, f"{related.aggregate}({taken})" if related.aggregate else taken
+        yield from _readable_values(of.table, related.fields, qualified_columns(of.table, rows), f"{path}.")
 
 
 def _statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> Select[*tuple[Any, ...]]:
@@ -112,7 +126,7 @@ def _statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorFi
     know where the document was.
     """
     columns = document_columns(table, fields)
-    others = [_text(vector, fields, table).label(f"text_{i + 1}") for i, vector in enumerate(vectors)]
+    others = [_text(vector, fields, table, columns).label(f"text_{i + 1}") for i, vector in enumerate(vectors)]
     if table.routing is not None:
         others.append(document_routing(table, columns).label("routing"))
     rows = (
@@ -132,27 +146,36 @@ def _statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorFi
     )
 
 
-def _text(vector: VectorField, fields: Sequence[Field], table: Table) -> ColumnElement[str]:
+def _text(vector: VectorField, fields: Sequence[Field], table: Table, columns: Columns) -> ColumnElement[str]:
     """Return the text that a vector is made of; what is NULL is empty in it, and elements are joined by commas."""
-    columns = short_columns(table)
-    by_name = {field.name: field.column for field in fields}
     parts: list[ColumnElement[str]] = []
     for literal, name in _pieces(vector.template):
         if literal:
             parts.append(constant(literal))
         if name is None:
             continue
-        if name not in by_name:
-            raise ConfigurationError(f"embedding.text: there is no field {name}", hint=suggestion(name, by_name))
-        value = columns[by_name[name]]
-        array = table.columns[by_name[name]].array
-        parts.append(
-            func.coalesce(func.array_to_string(value, constant(", ")) if array else text_of(value), constant(""))
-        )
+        field = field_at(fields, name)
+        if field is None or (field.related and field.related.fields):
+            raise ConfigurationError(
+                f"embedding.text: {f'there is no field {name}' if field is None else f'field {name} holds whole rows'}",
+                hint=suggestion(name, value_paths(fields)),
+            )
+        parts.append(func.coalesce(_as_text(field, table, columns), constant("")))
     text = parts[0] if parts else constant("")
     for part in parts[1:]:
         text = text.concat(part)
     return text
+
+
+def _as_text(field: Field, table: Table, columns: Columns) -> ColumnElement[str]:
+    related = field.related
+    if related is None:
+        value, array = columns[field.column], table.columns[field.column].array
+    else:
+        of = related.relation
+        value = field_value(field, table, columns)
+        array = related.aggregate is None and (of.many or of.table.columns[field.column].array)
+    return func.array_to_string(value, constant(", ")) if array else text_of(value)
 
 
 def _pieces(template: str) -> list[tuple[str, str | None]]:

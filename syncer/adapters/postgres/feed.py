@@ -75,7 +75,7 @@ def page(table: Table, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...]
     """Return the SELECT of one page. With a key it is above (`start`, key), else from `start` on."""
     source = relation(table)
     columns = named(table, source)
-    key, watermark = key_parts(table, columns), columns[table.watermark]
+    key, watermark = key_parts(table, columns), columns[table.watermark_column.name]
     start = watermark_parameter(table, "start")
     if after_key:
         # A row comparison, which an index answers as one range; written out with OR it would be a filter.
@@ -93,7 +93,7 @@ def page(table: Table, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...]
 
 def watermark_value(table: Table, watermark: datetime) -> datetime:
     """Return what a statement is given for a watermark."""
-    return watermark.replace(tzinfo=None) if table.columns[table.watermark].type == "timestamp" else watermark
+    return watermark.replace(tzinfo=None) if table.watermark_column.type == "timestamp" else watermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def unreachable(session: Session, table: Table, clock: datetime) -> Unreachable:
     if table.watermark_zone is not None:
         clock = Observation(clock, {}).on_wall_clock(table.watermark_zone).clock
     source = relation(table)
-    watermark = named(table, source)[table.watermark]
+    watermark = named(table, source)[table.watermark_column.name]
     first, last, soon = (watermark_parameter(table, name) for name in ("first", "last", "soon"))
     conditions = [
         watermark.is_(None),
@@ -138,4 +138,4 @@ def _count(source: TableClause, condition: ColumnElement[bool]) -> ColumnElement
 
 def watermark_parameter(table: Table, name: str) -> ColumnElement[Any]:
     """Return a parameter that is compared with the watermark."""
-    return bindparam(name, type_=SqlType(table.columns[table.watermark].sql_type))
+    return bindparam(name, type_=SqlType(table.watermark_column.sql_type))

@@ -91,6 +91,12 @@ class TableFacts:
     ordered: bool
     #: Triggers before an update that seem to set the watermark.
     touching: Sequence[str]
+    #: The columns of each index that equality is looked up by.
+    indexed: Sequence[Sequence[str]] = ()
+
+    def is_found_by(self, columns: Sequence[str]) -> bool:
+        """Tell whether an index begins with these columns, in any order."""
+        return any(set(each[: len(columns)]) == set(columns) for each in self.indexed)
 
 
 def role(session: Session) -> Role:
@@ -144,6 +150,7 @@ def table_facts(session: Session, table: Table) -> TableFacts:
             for i in indices
         ),
         touching=list(triggers),
+        indexed=[i.columns for i in indices if i.method == "btree" or (i.method == "hash" and len(i.columns) == 1)],
     )
 
 

@@ -96,7 +96,7 @@ class PostgresKeyFeed:
         if through is not None:
             statement = statement.where(key <= tuple_(*key_bound(table, "through")))
         if self._since is not None:
-            watermark = table.columns[table.watermark]
+            watermark = table.watermark_column
             statement = statement.where(
                 columns[watermark.name] >= bindparam("since", type_=SqlType(watermark.sql_type))
             )

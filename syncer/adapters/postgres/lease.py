@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from syncer.adapters.postgres.fan_out_store import FanOutStore
 from syncer.adapters.postgres.held_session import HeldSession
 from syncer.adapters.postgres.index_records import IndexRecords
 from syncer.adapters.postgres.index_row import to_row
@@ -16,6 +17,7 @@ from syncer.adapters.postgres.settlement_store import SettlementStore
 from syncer.adapters.postgres.tables import Tables
 from syncer.adapters.postgres.version_sequence import VersionSequence
 from syncer.core.error import LeaseLost
+from syncer.core.fan_out import FanOut
 from syncer.core.index import IndexIdentity, Phase
 from syncer.core.settlement import Checkpoint, Settlement
 from syncer.core.source_state import SourceIdentity
@@ -35,6 +37,7 @@ class PostgresLease:
         self._tables = tables
         self._records = IndexRecords(tables)
         self._settlements = SettlementStore(tables)
+        self._fan_outs = FanOutStore(tables)
         self._sequence = VersionSequence(str(tables.metadata.schema))
         self.index = index
         indices = tables.indices
@@ -64,6 +67,10 @@ class PostgresLease:
     def checkpoints(self) -> Mapping[str, Checkpoint]:
         with self._fenced() as connection:
             return self._settlements.checkpoints(connection, self.index)
+
+    def fan_out(self) -> FanOut | None:
+        with self._fenced() as connection:
+            return self._fan_outs.first(connection, self.index)
 
     def commit(self, settlement: Settlement) -> int:
         with self._fenced() as connection:

@@ -24,7 +24,7 @@ from syncer.adapters.postgres.sql import (
 from syncer.adapters.postgres.tables import qualified
 from syncer.adapters.postgres.value import document_value, holds_foreign_json
 from syncer.core.field import Field, Related
-from syncer.core.relation import Relation
+from syncer.core.relation import Aggregate, Relation
 from syncer.core.table import Table
 
 Expression = ColumnElement[Any]
@@ -51,18 +51,21 @@ def holds_line_breaks(field: Field, table: Table) -> bool:
 def _related_value(field: Field, related: Related, columns: Columns, path: str) -> Expression:
     of = related.relation
     # No table is called so, and a condition of the user's cannot mean it by chance.
-    aliases = [f"@{path}" if join is of.joins[-1] else f"@{path} by {join.table.name}" for join in of.joins]
+    aliases = [*(f"@{path} by {place}" for place in range(1, len(of.joins))), f"@{path}"]
     here = qualified_columns(of.table, aliases[-1])
     if related.aggregate is not None:
         what = here[field.column] if field.column else literal_column("*")
-        counted: Select[*tuple[Any, ...]] = select(getattr(func, related.aggregate.value)(what))
+        value = getattr(func, related.aggregate.value)(what)
+        if related.aggregate in {Aggregate.MIN, Aggregate.MAX}:
+            value = document_value(field, of.table.columns[field.column], value)
+        counted: Select[*tuple[Any, ...]] = select(value)
         return _of_row(counted, of, aliases, columns).scalar_subquery()
     values = [field_value(each, of.table, here, path).label(quoted(each.name)) for each in _parts(field, related)]
     ordered = _ordered(_of_row(select(*values), of, aliases, columns), of, here)
     alias = f"@{path} in order"
     rows = ordered.subquery(quoted(alias))
-    # As JSON one by one: json_agg() would break the line between them.
-    one = func.row_to_json(literal_column(qualified(alias))) if related.fields else rows.c[0]
+    # Rows stay rows, for the document's own row_to_json() to write: one of theirs would make and copy a text for each.
+    one: Expression = literal_column(qualified(alias)) if related.fields else rows.c[0]
     value = select(one).select_from(rows).scalar_subquery()
     return func.array(value) if of.many else value
 

@@ -73,16 +73,21 @@ def unique_key(table: Table, *, partitioned: bool) -> str:
 
 def polling_index(table: Table, *, partitioned: bool) -> str:
     """Create the index in whose order polls read."""
-    return _create_index("INDEX", table, (table.watermark, *table.key), partitioned=partitioned)
+    return _create_index("INDEX", table, (table.watermark_column.name, *table.key), partitioned=partitioned)
+
+
+def joining_index(table: Table, columns: Sequence[str], *, partitioned: bool) -> str:
+    """Create the index that rows are found by from those they are related to."""
+    return _create_index("INDEX", table, tuple(columns), partitioned=partitioned)
 
 
 def stamp_missing(table: Table) -> str:
     """Give a watermark to the rows that have none."""
-    watermark = qualified(table.watermark)
+    watermark = qualified(table.watermark_column.name)
     return (
         f"UPDATE {_relation(table)} SET {watermark} = {_now(table)} WHERE {watermark} IS NULL;\n"
         f"ALTER TABLE {_relation(table)} ALTER COLUMN {watermark} SET DEFAULT {_now(table)};\n"
-        f"{not_null(table, [table.watermark])}"
+        f"{not_null(table, [table.watermark_column.name])}"
     )
 
 
@@ -91,7 +96,7 @@ def touch_trigger(table: Table) -> str:
     function = qualified(table.schema, f"syncer_touch_{table.name}"[:63])
     return (
         f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$\n"
-        f"BEGIN\n  NEW.{qualified(table.watermark)} := {_now(table)};\n  RETURN NEW;\nEND $$;\n"
+        f"BEGIN\n  NEW.{qualified(table.watermark_column.name)} := {_now(table)};\n  RETURN NEW;\nEND $$;\n"
         f"CREATE TRIGGER syncer_touch BEFORE INSERT OR UPDATE ON {_relation(table)}\n"
         f"  FOR EACH ROW EXECUTE FUNCTION {function}();"
     )

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from syncer.adapters.postgres.fan_out_store import FanOutStore
 from syncer.adapters.postgres.tables import Tables
 from syncer.core.key import Key
 from syncer.core.position import BEGINNING, Position
@@ -127,6 +128,7 @@ class SettlementStore:
     def settle(self, connection: Connection, index: str, settlement: Settlement) -> int:
         """Store a settlement; return the open dead letters. The caller has locked the index in this transaction."""
         self._set_checkpoints(connection, index, settlement.checkpoints)
+        FanOutStore(self._tables).settle(connection, index, settlement)
         if settlement.reconcile is not None:
             indices = self._tables.indices
             # Never the same twice: what is read late may be stamped early, and a comparison under way answers only for

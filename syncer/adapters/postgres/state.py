@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
 from syncer.adapters.postgres.backfill_progress import PostgresBackfillProgress
+from syncer.adapters.postgres.fan_out_store import FanOutStore
 from syncer.adapters.postgres.held_session import FROZEN_SECONDS, HELD_SETTINGS, HeldSession
 from syncer.adapters.postgres.index_records import IndexRecords
 from syncer.adapters.postgres.lease import PostgresLease
@@ -137,7 +138,8 @@ class PostgresStateStore:
     def least_checkpoint(self, feed: str) -> datetime | None:
         checkpoints = self._tables.checkpoints
         with self._use() as connection:
-            found = connection.scalars(select(checkpoints.c.watermark).where(checkpoints.c.feed == feed)).all()
+            named = (checkpoints.c.feed == feed) | func.starts_with(checkpoints.c.feed, f"{feed} by ")
+            found = connection.scalars(select(checkpoints.c.watermark).where(named)).all()
         return min((watermark or BEGINNING for watermark in found), default=None)
 
     def passing_letters(self, index: str, at: datetime, limit: int) -> Sequence[Key]:
@@ -205,6 +207,7 @@ class PostgresStateStore:
                 self._settlements.checkpoints(connection, index),
                 *self._settlements.counts(connection, index),
                 self._lock_on(index, "lease").holder(connection),
+                FanOutStore(self._tables).count(connection, index),
             )
 
     def _hold(self, index: str, what: str) -> HeldSession:

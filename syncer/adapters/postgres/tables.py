@@ -87,6 +87,18 @@ class Tables:
             Column("last_at", _TIME, nullable=False),
             Column("retry_at", _TIME),
         )
+        self.fan_outs = Table(
+            "fan_outs",
+            self.metadata,
+            self._index(),
+            Column("digest", LargeBinary, primary_key=True),
+            Column("feed", Text, nullable=False),
+            Column("reached_by", _KEY, nullable=False),
+            Column("after", _KEY),
+            Column("through", _KEY),
+            Column("again", _KEY),
+            Column("waits_since", _TIME, nullable=False),
+        )
         self.backfill_ranges = Table(
             "backfill_ranges",
             self.metadata,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -59,8 +59,8 @@ class TriggerFacts:
     around: Surroundings
     #: The function is there, and triggers of the table call it.
     installed: bool
-    #: They note the key and the routing of the pipeline, as this version of syncer does; and the table's owner may
-    #: create partitions, which takes EXECUTE on the function.
+    #: They note the key, the routing and the columns that are needed, as this version of syncer does; and the table's
+    #: owner may create partitions, which takes EXECUTE on the function.
     current: bool
     #: By table, partitions too: triggers that are missing.
     missing: Mapping[str, Sequence[str]]
@@ -76,12 +76,14 @@ class TriggerFacts:
     prunable: bool
 
 
-def trigger_facts(session: Session, table: Table, schema: str, *, holds_state: bool) -> TriggerFacts:
+def trigger_facts(
+    session: Session, table: Table, schema: str, columns: Collection[str] = (), *, holds_state: bool
+) -> TriggerFacts:
     """Return what the catalogue says of a table's triggers; readable by any role.
 
-    schema: of the tombstones. holds_state: the state of syncer lives there too.
+    schema: of the tombstones. columns: as for `TombstoneTriggers`. holds_state: the state of syncer lives there too.
     """
-    triggers = TombstoneTriggers(table, schema)
+    triggers = TombstoneTriggers(table, schema, columns)
     with session.use() as connection:
         row = connection.execute(
             _TABLE, {"schema": table.schema, "name": table.name, "tombstones_schema": schema}

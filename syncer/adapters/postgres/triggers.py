@@ -6,18 +6,17 @@ One function for each table, in the schema of the tombstones: whoever drops that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncer.adapters.postgres.remedy import grant_tombstones
 from syncer.adapters.postgres.script import Script
 from syncer.adapters.postgres.session import OUTPUT_SETTINGS
 from syncer.adapters.postgres.tables import TOMBSTONES, qualified
+from syncer.adapters.postgres.trigger_sql import ADDED, BODY, FUNCTION, INSERTED, LAST, ONCE, ONCE_WHY, SCHEMA_COMMENT
 from syncer.core.table import Column, Table
 
 _SEARCH_PATH = "pg_catalog, pg_temp"
-#: A schema with this comment was made here, and goes when it is empty.
-_SCHEMA_COMMENT = "Made by syncer install-triggers"
 
 #: Types whose equal values are written alike; enumerations besides.
 _EXACT = frozenset({"int2", "int4", "int8", "oid", "bool", "uuid"})
@@ -25,100 +24,6 @@ _EXACT = frozenset({"int2", "int4", "int8", "oid", "bool", "uuid"})
 _TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
 #: Types whose text is the same in every session; enumerations besides.
 _PLAIN = _EXACT | _TEXTS | {"numeric", "char", "citext"}
-
-_ONCE_WHY = """\
--- The table of tombstones, one for all tables. Not CREATE ... IF NOT EXISTS, which needs the privilege in any case.
--- Polls go by "at". Not now(), the start of the transaction: that can lie before the transaction shows in pg_locks,
--- where polls look for open ones.
-"""
-_ONCE = """
-DECLARE
-  -- CREATE OR REPLACE FUNCTION leaves the function to its owner.
-  writer name := coalesce((SELECT pg_get_userbyid(proowner) FROM pg_proc
-                            WHERE oid = to_regprocedure({function_text})), current_user);
-BEGIN
-  IF to_regnamespace({schema_text}) IS NULL THEN
-    CREATE SCHEMA {schema};
-    COMMENT ON SCHEMA {schema} IS '{comment}';
-  END IF;
-  IF to_regclass({tombstones_text}) IS NULL THEN
-    CREATE TABLE {tombstones} (
-      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-      at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-      relation text NOT NULL,
-      key text[],
-      routing text
-    );
-    CREATE INDEX ON {tombstones} (relation, at, id);
-    COMMENT ON TABLE {tombstones} IS
-      'Rows that are gone, noted by triggers. Drop it with syncer remove-triggers: alone, every DELETE would fail';
-    COMMENT ON COLUMN {tombstones}.id IS 'Number of the tombstone';
-    COMMENT ON COLUMN {tombstones}.at IS 'When the row went, by the clock and not by the transaction';
-    COMMENT ON COLUMN {tombstones}.relation IS 'Schema and name of the table; of a partition, those of its root';
-    COMMENT ON COLUMN {tombstones}.key IS 'Key of the row, each part as text; NULL: the table was truncated';
-    COMMENT ON COLUMN {tombstones}.routing IS 'What decided on the shard of its document; NULL: not known';
-  END IF;
-  -- The triggers write with the privileges of the function's owner.
-  IF NOT (has_schema_privilege(writer, {schema_name}, 'USAGE')
-          AND has_table_privilege(writer, {tombstones_text}, 'INSERT')) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'insufficient_privilege',
-      MESSAGE = writer || {may_not_write};
-  END IF;
-END
-"""
-
-_LAST = """
-BEGIN
-  IF to_regclass({tombstones_text}) IS NULL THEN
-    RETURN;
-  END IF;
-  DELETE FROM {tombstones} WHERE relation = {relation};
-  IF NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-                  WHERE p.pronamespace = to_regnamespace({schema_text})) THEN
-    -- What belongs to others stays: empty, it costs nothing.
-    IF EXISTS (SELECT FROM pg_class
-                WHERE oid = to_regclass({tombstones_text}) AND pg_has_role(relowner, 'USAGE')) THEN
-      DROP TABLE {tombstones};
-    END IF;
-    IF obj_description(to_regnamespace({schema_text}), 'pg_namespace') = '{comment}'
-       AND EXISTS (SELECT FROM pg_namespace WHERE nspname = {schema_name} AND pg_has_role(nspowner, 'USAGE'))
-       AND NOT EXISTS (SELECT FROM pg_depend WHERE refobjid = to_regnamespace({schema_text})
-                                               AND refclassid = 'pg_namespace'::regclass) THEN
-      DROP SCHEMA {schema};
-    END IF;
-  END IF;
-END
-"""
-
-_FUNCTION = """\
--- SECURITY DEFINER: whoever may delete from the table needs no privilege on the tombstones. So nothing in it is looked
--- up in a schema that others can write to.
-CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
-LANGUAGE plpgsql
-SECURITY DEFINER
-{settings}
-AS {body};
--- Nobody else makes triggers with it. Who owns the table does, by creating partitions.
-REVOKE ALL ON FUNCTION {function}() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION {function}() TO {owner};"""
-
-_BODY = """
-BEGIN
-  IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO {tombstones} (relation) VALUES (TG_ARGV[0]);
-  ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO {tombstones} (relation, key, routing) VALUES
-      (TG_ARGV[0], {old_key}, {old_routing});
-  ELSE
-    -- The new key too, for the update may have left the watermark as it was.
-    INSERT INTO {tombstones} (relation, key, routing) VALUES
-      (TG_ARGV[0], {old_key}, {old_routing}),
-      (TG_ARGV[0], {new_key}, NULL);
-  END IF;
-  RETURN NULL;
-END
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +50,13 @@ class Surroundings:
 class TombstoneTriggers:
     """The triggers of one table that note in a schema's tombstones."""
 
-    def __init__(self, table: Table, schema: str) -> None:
+    def __init__(self, table: Table, schema: str, columns: Collection[str] = ()) -> None:
+        """columns: noted besides key and routing, where one of them changes too.
+
+        Of a table without watermark every change is noted: nothing else tells of it.
+        """
         self._table = table
+        self._also = sorted(columns)
         self._schema = schema
         self._tombstones = qualified(schema, TOMBSTONES)
         self._words = {
@@ -155,7 +65,7 @@ class TombstoneTriggers:
             "schema": qualified(schema),
             "schema_text": _literal(qualified(schema)),
             "schema_name": _literal(schema),
-            "comment": _SCHEMA_COMMENT,
+            "comment": SCHEMA_COMMENT,
             "relation": _literal(str(table)),
             "may_not_write": _literal(f" may not write to {self._tombstones}: every DELETE would fail"),
         }
@@ -169,13 +79,14 @@ class TombstoneTriggers:
 
     @property
     def body(self) -> str:
-        """The function's source, which tells the key and the routing that it was made for."""
-        return _BODY.format(
-            tombstones=self._tombstones,
-            old_key=self._key("OLD"),
-            new_key=self._key("NEW"),
-            old_routing=self._routing("OLD"),
-        )
+        """The function's source, which tells the key, the routing and the columns that it was made for."""
+        words = {
+            "tombstones": self._tombstones,
+            "columns": f"relation, key, routing{', columns' if self._also else ''}",
+            "old": self._noting("OLD", self._routing("OLD")),
+            "new": self._noting("NEW", "NULL"),
+        }
+        return BODY.format(inserted="" if self._table.watermark else INSERTED.format(**words), **words)
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -187,11 +98,13 @@ class TombstoneTriggers:
 
     def install(self, around: Surroundings) -> Script:
         """Return what installs the triggers, in place of those of an earlier time."""
+        # Only where it is needed: the tombstones may be somebody else's.
+        added = ADDED.format(**self._words) if self._also else ""
         return Script(
             "-- CREATE TRIGGER reads no row, but it waits until open transactions that have written to the table end, "
             "and\n-- all that write wait behind it. After this time it gives up, and nothing is changed.\n"
             "SET LOCAL lock_timeout = '5s';",
-            f"{_ONCE_WHY}DO {_dollar_quoted(_ONCE.format(**self._words))};",
+            f"{ONCE_WHY}DO {_dollar_quoted(ONCE.format(added=added, **self._words))};",
             "-- For the role of source.url, which reads the tombstones and prunes them.\n"
             + grant_tombstones(self._schema, around.reader, create=around.holds_state),
             self._function(around),
@@ -205,11 +118,11 @@ class TombstoneTriggers:
             "SET LOCAL lock_timeout = '5s';",
             "-- Its triggers go with it, on partitions too, even on detached ones.\n"
             f"DROP FUNCTION IF EXISTS {qualified(self._schema, self.function)}() CASCADE;",
-            f"-- What nobody needs any more.\nDO {_dollar_quoted(_LAST.format(**self._words))};",
+            f"-- What nobody needs any more.\nDO {_dollar_quoted(LAST.format(**self._words))};",
         )
 
     def _function(self, around: Surroundings) -> str:
-        return _FUNCTION.format(
+        return FUNCTION.format(
             function=qualified(self._schema, self.function),
             settings="\n".join(
                 # A list of schemas is not quoted as a whole: that would be one schema.
@@ -224,9 +137,13 @@ class TombstoneTriggers:
         root = (self._table.schema, self._table.name)
         delete, update, truncate = self.names
         changed = "\n    OR ".join(self._changed(name) for name in dict.fromkeys(self._noted()))
+        events = "DELETE"
+        if self._table.watermark is None:
+            # In one trigger: another installation, for a table that has a watermark by then, takes its place.
+            events, changed = "INSERT OR DELETE", "OLD.* *<> NEW.*"
         # By row: triggers of statements do not fire for what a subscription of logical replication deletes, nor on a
         # table whose partition was named.
-        yield self._create(around, delete, "DELETE", root, "FOR EACH ROW")
+        yield self._create(around, delete, events, root, "FOR EACH ROW")
         yield (
             "-- Not UPDATE OF: a BEFORE trigger changes columns that the statement does not name.\n"
             "-- By bytes: equal keys may be written differently, 1.0 and 1.00, and those are two documents.\n"
@@ -257,7 +174,7 @@ class TombstoneTriggers:
         return f"ALTER TABLE {qualified(*on)}\n  {enabled};"
 
     def _noted(self) -> Sequence[str]:
-        return (*self._table.key, *([self._table.routing] if self._table.routing else []))
+        return (*self._table.key, *([self._table.routing] if self._table.routing else []), *self._also)
 
     def _changed(self, name: str) -> str:
         """Return the condition that a column is written differently now."""
@@ -269,12 +186,15 @@ class TombstoneTriggers:
         collate = ' COLLATE "C"' if column.type in _TEXTS else ""
         return f"{old}{collate} IS DISTINCT FROM {new}{collate}"
 
-    def _columns(self, row: str) -> Sequence[str]:
-        return [f"{row}.{qualified(name)}" for name in self._noted()]
-
-    def _key(self, row: str) -> str:
-        parts = self._columns(row)[: len(self._table.key)]
-        return f"ARRAY[{', '.join(f'{part}::text' for part in parts)}]"
+    def _noting(self, row: str, routing: str) -> str:
+        """Return the values of a tombstone."""
+        parts = [f"{row}.{qualified(name)}::text" for name in self._table.key]
+        columns = ""
+        if self._also:
+            names = ", ".join(map(_literal, self._also))
+            texts = ", ".join(f"{row}.{qualified(name)}::text" for name in self._also)
+            columns = f",\n       jsonb_object(ARRAY[{names}], ARRAY[{texts}])"
+        return f"(TG_ARGV[0], ARRAY[{', '.join(parts)}], {routing}{columns})"
 
     def _routing(self, row: str) -> str:
         if self._table.routing is None:

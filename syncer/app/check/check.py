@@ -7,6 +7,7 @@ from functools import partial
 
 from syncer.app.check.finding import Finding, Severity, found_by
 from syncer.app.check.index import check_building, check_index, check_mapping
+from syncer.app.check.relation import check_relations
 from syncer.app.check.server import check_elasticsearch, check_model, check_source, check_state
 from syncer.app.check.table import check_table
 from syncer.app.check.transform import check_transform
@@ -30,6 +31,7 @@ def check(application: Application, names: Sequence[str]) -> Sequence[Finding]:
         session = application.source_session(any_server=True)
         try:
             yield from check_table(session, name, pipeline)
+            yield from check_relations(session, name, pipeline)
             yield from check_triggers(session, name, settings)
         finally:
             session.close()

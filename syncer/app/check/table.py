@@ -1,4 +1,4 @@
-"""A pipeline's table: readable, with a unique key, and a watermark that tells of every change."""
+"""A pipeline's tables: readable, with a unique key, and a watermark that tells of every change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.source import PostgresSource
 from syncer.app.check.finding import Finding, Severity, info
 from syncer.app.pipeline_settings import PipelineSettings
-from syncer.app.wiring import pipeline_table
+from syncer.app.pipeline_table import pipeline_table
 from syncer.core.table import Table
 
 
@@ -19,11 +19,18 @@ def check_table(session: Session, name: str, settings: PipelineSettings) -> Iter
     """Look at the table of a pipeline; what its condition and fields are worth is seen elsewhere."""
     setting = f"pipelines.{name}"
     # Without its condition: privileges come first, since Postgres explains a condition only to those who may read.
-    table = pipeline_table(session, name, settings.model_copy(update={"where": None}))
-    facts = table_facts(session, table)
+    table = pipeline_table(session, name, settings.without_conditions())
     yield info(f"{setting}.table", f"{table}, key {', '.join(table.key)}, watermark {table.watermark}")
+    yield from check_readable(session, table, setting)
+
+
+def check_readable(session: Session, table: Table, setting: str) -> Iterator[Finding]:
+    """Look at a root table or a related one. setting: what the configuration calls the section that names it."""
+    facts = table_facts(session, table)
     yield from _access(f"{setting}.table", table, facts, role(session).name)
     yield from _key(f"{setting}.key", table, facts)
+    if table.watermark is None:
+        return
     yield from _watermark(f"{setting}.watermark", table, facts)
     if facts.readable and not facts.policies_apply:
         yield from _odd_watermarks(f"{setting}.watermark", session, table)
@@ -85,7 +92,7 @@ def _watermark(setting: str, table: Table, facts: TableFacts) -> Iterator[Findin
         yield Finding(
             Severity.WARNING,
             setting,
-            f"no index begins with {', '.join((table.watermark, *table.key))}",
+            f"no index begins with {', '.join((table.watermark_column.name, *table.key))}",
             "every poll reads and sorts the whole table",
             "create one",
             remedy.polling_index(table, partitioned=facts.partitioned),

@@ -1,4 +1,4 @@
-"""The triggers of a pipeline's table: whether all that is deleted is noted, and can be read."""
+"""The triggers of a pipeline's tables: whether all that is deleted is noted, and can be read."""
 
 from __future__ import annotations
 
@@ -9,32 +9,56 @@ from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.trigger_facts import TriggerFacts, trigger_facts
 from syncer.adapters.postgres.triggers import TombstoneTriggers
 from syncer.app.check.finding import Finding, Severity, info
+from syncer.app.noted import noted_by
 from syncer.app.settings import Settings
-from syncer.app.wiring import pipeline_table
+from syncer.core.noted_table import NotedTable
+from syncer.core.table import Table
 
 #: Tables that a finding names; there may be thousands of partitions.
 _NAMED_MAX = 3
 
 
 def check_triggers(session: Session, name: str, settings: Settings) -> Iterator[Finding]:
-    """Look at the triggers of a pipeline's table."""
-    pipeline = settings.pipelines[name].model_copy(update={"where": None})
-    table = pipeline_table(session, name, pipeline)
-    schema = settings.state.schema_
-    facts = trigger_facts(session, table, schema, holds_state=settings.state.url is None)
-    setting, sql = f"pipelines.{name}.table", str(TombstoneTriggers(table, schema).install(facts.around))
+    """Look at the triggers of a pipeline's tables."""
+    root, *related = noted_by(session, name, settings)
+    yield from _of_table(session, name, settings, root, f"pipelines.{name}.table", _lost(root.table))
+    for noted in related:
+        yield from _of_table(
+            session, name, settings, noted, f"pipelines.{name}.relations", _lost_of_related(noted.table)
+        )
+
+
+def _lost(table: Table) -> tuple[str, str]:
+    """Return what goes on without triggers, and what follows from it."""
+    return (
+        f"no triggers note what is deleted from {table}",
+        "the document of a deleted row stays until syncer verify --repair"
+        + (f", and so does the old one of a row whose {table.routing} changes" if table.routing else "")
+        + (f"; a row that {table.soft_delete} marks is removed at once" if table.soft_delete else ""),
+    )
+
+
+def _lost_of_related(table: Table) -> tuple[str, str]:
+    if table.watermark is None:
+        return (
+            f"nothing tells what changes in {table}: it has neither a watermark nor triggers",
+            "documents keep what they hold of it until syncer verify --repair, or a backfill",
+        )
+    return (
+        f"no triggers note what is deleted from {table}, or moved to another row",
+        "the documents that had it keep it until syncer verify --repair",
+    )
+
+
+def _of_table(
+    session: Session, name: str, settings: Settings, noted: NotedTable, setting: str, lost: tuple[str, str]
+) -> Iterator[Finding]:
+    table, schema = noted.table, settings.state.schema_
+    facts = trigger_facts(session, table, schema, noted.columns, holds_state=settings.state.url is None)
+    sql = str(TombstoneTriggers(table, schema, noted.columns).install(facts.around))
     install = f"syncer install-triggers {name}"
     if not facts.installed:
-        yield Finding(
-            Severity.WARNING,
-            setting,
-            f"no triggers note what is deleted from {table}",
-            "the document of a deleted row stays until syncer verify --repair"
-            + (f", and so does the old one of a row whose {table.routing} changes" if table.routing else "")
-            + (f"; a row that {table.soft_delete} marks is removed at once" if table.soft_delete else ""),
-            install,
-            sql,
-        )
+        yield Finding(Severity.WARNING, setting, *lost, install, sql)
         return
     if not facts.around.begun:
         yield Finding(
@@ -68,8 +92,9 @@ def _faults(facts: TriggerFacts) -> Iterator[tuple[str, str]]:
     """Yield what is wrong that another installation mends, and what follows from it."""
     if not facts.current:
         yield (
-            "the triggers were installed for another key, routing or owner, or by another version of syncer",
-            "what they note may name no document",
+            "the triggers were installed for another key, routing or owner, for other relations, or by another version "
+            "of syncer",
+            "what they note may lead to no document",
         )
     if facts.missing:
         yield f"triggers are missing: {_listed(facts.missing)}", "what they would note stays in the index until verify"

@@ -6,15 +6,16 @@ from rich.text import Text
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
 from syncer.adapters.postgres.remedy import grant_create, grant_create_in, grant_noting
+from syncer.adapters.postgres.script import Script
 from syncer.adapters.postgres.trigger_facts import trigger_facts
 from syncer.adapters.postgres.triggers import Surroundings, TombstoneTriggers
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
-from syncer.app.wiring import pipeline_table
+from syncer.app.noted import noted_by
 
 
 def install_triggers(invocation: Invocation, name: str, *, print_only: bool) -> ExitCode:
-    """Note from now on what is deleted from a pipeline's table. Idempotent."""
+    """Note from now on what is deleted from a pipeline's tables. Idempotent."""
     return _change(invocation, name, install=True, print_only=print_only)
 
 
@@ -29,21 +30,26 @@ def _change(invocation: Invocation, name: str, *, install: bool, print_only: boo
         settings = application.settings
         schema = settings.state.schema_
         session = application.source_session()
+        scripts: dict[str, Script] = {}
         try:
-            table = pipeline_table(session, name, settings.pipelines[name])
-            triggers = TombstoneTriggers(table, schema)
-            around = trigger_facts(session, table, schema, holds_state=settings.state.url is None).around
-            script = triggers.install(around) if install else triggers.remove()
-            if not print_only:
-                command = f"syncer {'install' if install else 'remove'}-triggers {name} --print"
-                # The lock of `syncer migrate`: else it would be in doubt who creates the schema.
-                script.run(session, AdvisoryLock.on(schema, "migrate"), denied=_remedy(around, schema, command))
+            for noted in noted_by(session, name, settings):
+                table = noted.table
+                triggers = TombstoneTriggers(table, schema, noted.columns)
+                around = trigger_facts(session, table, schema, holds_state=settings.state.url is None).around
+                scripts[str(table)] = script = triggers.install(around) if install else triggers.remove()
+                if not print_only:
+                    command = f"syncer {'install' if install else 'remove'}-triggers {name} --print"
+                    # The lock of `syncer migrate`: else it would be in doubt who creates the schema. A transaction for
+                    # each table: one for all would wait with locks on some for those who use the others.
+                    script.run(session, AdvisoryLock.on(schema, "migrate"), denied=_remedy(around, schema, command))
         finally:
             session.close()
-    done = f"{table}: {'what is deleted is noted' if install else 'nothing is noted any more'} in {schema}.tombstones"
+    what = "what is deleted is noted" if install else "nothing is noted any more"
+    done = "\n".join(f"{table}: {what} in {schema}.tombstones" for table in scripts)
+    sql = "\n\n".join(map(str, scripts.values()))
     invocation.show(
-        {"pipeline": name, "table": str(table), "ran": not print_only, "sql": str(script)},
-        lambda: Text(str(script) if print_only else done, no_wrap=True, overflow="ignore"),
+        {"pipeline": name, "tables": list(scripts), "ran": not print_only, "sql": sql},
+        lambda: Text(sql if print_only else done, no_wrap=True, overflow="ignore"),
     )
     return ExitCode.DONE
 

@@ -14,20 +14,25 @@ from syncer.adapters.elastic.search import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
 from syncer.core.change import Document, Draft
 from syncer.core.error import ConfigurationError, IndexMissing
-from syncer.core.field import Field, VectorField
+from syncer.core.field import Field, Related, VectorField
 from syncer.core.hit import Mode
 from syncer.core.index import write_alias
 from syncer.core.outcome import Applied
+from syncer.core.relation import Join, Relation
+from syncer.core.table import Table
 from tests.conftest import Elastic
 
-AUTHOR = {"properties": {"name": {"type": "text"}, "country": {"type": "keyword"}}}
+AUTHORS = Relation("author", (Join(Table("public", "author", {}, ("id",), None), (("author_id", "id"),)),))
+AUTHOR = Related(AUTHORS, (Field("name", "name", "text", boost=2), Field("country", "country", "keyword")))
+COMMENTS = Related(AUTHORS, (Field("body", "body", "text"),))
 FIELDS = [
     Field("title", "title", "text", analyzer="english", keyword=True, boost=3),
     Field("body", "body", "text", analyzer="english"),
     Field("tags", "tags", "keyword"),
     Field("year", "year", "integer"),
     Field("attributes", "attributes", "flattened"),
-    Field("author", "author", "object", options=AUTHOR),
+    Field("author", "", "object", related=AUTHOR),
+    Field("comments", "", "nested", related=COMMENTS),
     Field("notes", "notes", "nested", options={"properties": {"text": {"type": "text"}}}),
     Field("raw", "raw", "object"),
     Field("place.name", "place", "text", boost=2),
@@ -49,7 +54,15 @@ DOCUMENTS: list[tuple[str, dict[str, Any], tuple[float, float]]] = [
         (0.8, 0.5),
     ),
     ("bridge", {"title": "Bridges", "body": "They cross.", "tags": ["works"], "year": 2002}, (0.5, 0.8)),
-    ("poem", {"title": "A poem", "author": {"name": "Rilke", "country": "AT"}}, (0.0, 1.0)),
+    (
+        "poem",
+        {
+            "title": "A poem",
+            "author": {"name": "Rilke", "country": "AT"},
+            "comments": [{"body": "marvellous"}],
+        },
+        (0.0, 1.0),
+    ),
     ("oak", {"title": "Oak", "attributes": {"wood": "hard"}, "raw": {"x": 1}}, (-1.0, 0.2)),
     ("gravel", {"title": "Gravel", "body": "Granite, granite, granite."}, (-1.0, 0.1)),
     ("rock", {"title": "Kinds of rock, such as granite, and where they are", "body": "Many."}, (-1.0, 0.0)),
@@ -96,6 +109,12 @@ def test_a_boosted_field_weighs_more(searcher: ElasticSearcher) -> None:
 def test_a_field_with_a_dot_in_its_name_is_searched(searcher: ElasticSearcher) -> None:
     """It is a field of an object."""
     assert [hit.id for hit in searcher.search("kiel", mode=Mode.KEYWORD)] == ["canal"]
+
+
+def test_words_in_related_rows_are_searched(searcher: ElasticSearcher) -> None:
+    """Those of objects, by their paths; nested ones would need a query of their own."""
+    assert [hit.id for hit in searcher.search("rilke", mode=Mode.KEYWORD)] == ["poem"]
+    assert searcher.search("marvellous", mode=Mode.KEYWORD) == []
 
 
 def test_meaning_is_found_without_a_word_in_common(searcher: ElasticSearcher) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
@@ -37,8 +38,8 @@ def keys(*ids: object) -> list[Noted]:
     return [([str(id_)], None) for id_ in ids]
 
 
-def facts(session: Session, table: Table, schema: str = SCHEMA) -> TriggerFacts:
-    return trigger_facts(session, table, schema, holds_state=False)
+def facts(session: Session, table: Table, schema: str = SCHEMA, columns: Collection[str] = ()) -> TriggerFacts:
+    return trigger_facts(session, table, schema, columns, holds_state=False)
 
 
 def script(session: Session, table: Table, schema: str = SCHEMA) -> str:
@@ -46,9 +47,9 @@ def script(session: Session, table: Table, schema: str = SCHEMA) -> str:
     return str(TombstoneTriggers(table, schema).install(facts(session, table, schema).around))
 
 
-def install(session: Session, table: Table, schema: str = SCHEMA) -> None:
-    around = facts(session, table, schema).around
-    TombstoneTriggers(table, schema).install(around).run(session, AdvisoryLock.on(schema), denied="ask the owner")
+def install(session: Session, table: Table, schema: str = SCHEMA, columns: Collection[str] = ()) -> None:
+    around, lock = facts(session, table, schema).around, AdvisoryLock.on(schema)
+    TombstoneTriggers(table, schema, columns).install(around).run(session, lock, denied="ask the owner")
 
 
 def remove(session: Session, table: Table, schema: str = SCHEMA) -> None:

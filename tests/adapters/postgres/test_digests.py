@@ -11,8 +11,8 @@ import pytest
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.core.comparison import Digest
+from syncer.core.declaration import resolve_fields
 from syncer.core.error import AccessDenied, SchemaMismatch, SourceUnavailable, SyncerError
-from syncer.core.field import resolve_fields
 from syncer.core.key import document_id
 from syncer.core.table import Table
 from tests.adapters.postgres.conftest import OpenSession, ReadTable

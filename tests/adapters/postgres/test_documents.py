@@ -12,8 +12,9 @@ import pytest
 from syncer.adapters.postgres.documents import PostgresDocuments, field_values, hydration_statement
 from syncer.adapters.postgres.session import Session
 from syncer.core.change import Draft
+from syncer.core.declaration import Declared, resolve_fields
 from syncer.core.error import AccessDenied, ConfigurationError, SchemaMismatch
-from syncer.core.field import Declared, Field, VectorField, resolve_fields
+from syncer.core.field import Field, VectorField
 from syncer.core.table import Table
 from tests.adapters.postgres.conftest import OpenSession, ReadTable
 

@@ -18,7 +18,7 @@ from syncer.adapters.postgres.feed import PostgresChangeFeed
 from syncer.adapters.postgres.keys import PostgresKeyFeed, PostgresKeyList
 from syncer.adapters.postgres.session import Session
 from syncer.core.change import Document
-from syncer.core.field import resolve_fields
+from syncer.core.declaration import resolve_fields
 from syncer.core.index import write_alias
 from syncer.core.position import Position
 from tests.adapters.postgres.conftest import OpenSession, ReadTable

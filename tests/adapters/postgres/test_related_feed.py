@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from syncer.adapters.postgres.related_feed import PostgresRelatedFeed, readable_page
+from syncer.adapters.postgres.related_feed import PostgresRelatedFeed, readable_documents, readable_page
 from syncer.adapters.postgres.session import Session
-from syncer.core.change import Change
+from syncer.core.fan_out import FanOut
 from syncer.core.position import START, Position
 from syncer.core.relation import Join
 from syncer.core.table import Table
 from tests.adapters.postgres.conftest import ReadTable
+from tests.adapters.postgres.fanning import LATER, led, pages_of, rest_of
 
 Connection = psycopg.Connection[Any]
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
-LATER = NOON + timedelta(days=1)
 SCHEMA = """
 CREATE TABLE country (code text PRIMARY KEY, updated_at timestamptz DEFAULT '2026-05-04 12:00Z');
 CREATE TABLE author (
@@ -35,6 +36,7 @@ INSERT INTO author VALUES (1, 7, 'it'), (2, 7, 'de'), (3, 7, 'it'), (1, 8, 'xx')
 INSERT INTO article SELECT i, 7, CASE WHEN i <= 10 THEN 1 WHEN i <= 12 THEN 3 END FROM generate_series(1, 14) AS i;
 """
 BY_AUTHOR = (("tenant", "tenant"), ("author", "id"))
+BY_COUNTRY = (("country", "code"),)
 
 
 @pytest.fixture(name="tables")
@@ -48,32 +50,44 @@ def _authors(session: Session, tables: Mapping[str, Table]) -> PostgresRelatedFe
     return PostgresRelatedFeed(session, tables["article"], [Join(tables["author"], BY_AUTHOR)])
 
 
-def pages_of(feed: PostgresRelatedFeed, rows: int, start: Position = START) -> Sequence[Sequence[Change]]:
-    pages = []
-    position: Position | None = start
-    while position is not None:
-        page = feed.read(position, LATER, rows)
-        assert len(page.changes) <= rows
-        pages.append(page.changes)
-        assert page.next != position
-        position = page.next
-    return pages
-
-
-def led(changes: Sequence[Change]) -> list[tuple[Any, ...]]:
-    return [(change.row, change.key[0]) for change in changes]
+@pytest.fixture(name="countries")
+def _countries(session: Session, tables: Mapping[str, Table]) -> PostgresRelatedFeed:
+    joins = [Join(tables["author"], BY_AUTHOR), Join(tables["country"], BY_COUNTRY)]
+    return PostgresRelatedFeed(session, tables["article"], joins)
 
 
 ALL = [(("7", "1"), str(i)) for i in range(1, 11)] + [(("7", "3"), "11"), (("7", "3"), "12")]
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 13, 14, 100])
-def test_a_page_goes_on_within_the_documents_of_a_row(authors: PostgresRelatedFeed, rows: int) -> None:
-    """Each document comes once, in order, however many one row is part of."""
-    changes = [change for page in pages_of(authors, rows) for change in page]
-    assert led(changes) == ALL
-    assert {change.watermark for change in changes} == {NOON}
-    assert len({change.row_version for change in changes}) == 1
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 9, 10, 11, 13, 14, 100])
+def test_each_document_comes_once(authors: PostgresRelatedFeed, rows: int) -> None:
+    """In order, in a page or in the rest that it names, however many one row is part of."""
+    found = []
+    for page in pages_of(authors, rows):
+        found += [*led(page), *rest_of(authors, page, rows)]
+        assert {(change.watermark, change.row_version) for change in page} <= {
+            (NOON, page[0].row_version) if page else ()
+        }
+    assert found == ALL
+
+
+def test_a_row_with_more_documents_than_a_page_has_a_page_of_its_own(authors: PostgresRelatedFeed) -> None:
+    """Of its first documents; the last of these tells what the others are reached by. The next page is behind it."""
+    page = authors.read(START, LATER, 4)
+    assert led(page.changes) == ALL[:4]
+    assert [change.rest for change in page.changes] == [None, None, None, ("7", "1")]
+    assert page.next == Position(NOON, ("7", "1"))
+
+
+def test_a_row_that_does_not_fit_any_more_comes_with_the_next_page(
+    admin: Connection, authors: PostgresRelatedFeed
+) -> None:
+    """As a whole, though some of its documents would fit."""
+    admin.execute("UPDATE article SET author = 3 WHERE id > 8")
+    page = authors.read(START, LATER, 11)
+    assert led(page.changes) == ALL[:8]
+    assert page.next == Position(NOON, ("7", "2"))
+    assert [key for _, key in led(authors.read(page.next, LATER, 11).changes)] == [str(i) for i in range(9, 15)]
 
 
 def test_a_row_that_is_part_of_no_document_is_no_change(admin: Connection, authors: PostgresRelatedFeed) -> None:
@@ -85,37 +99,62 @@ def test_a_row_that_is_part_of_no_document_is_no_change(admin: Connection, autho
     assert len(pages) > 3
 
 
-def test_a_row_is_read_again_from_its_first_document_when_it_changes(
-    admin: Connection, authors: PostgresRelatedFeed
-) -> None:
-    """In the middle of its documents: it stands behind the others then, under its new watermark."""
-    page = authors.read(START, LATER, 4)
-    assert page.next == Position(NOON, ("7", "1", "4"))
-    admin.execute("UPDATE author SET updated_at = updated_at + interval '1 hour' WHERE id = 1 AND tenant = 7")
-    rest = [change for page in pages_of(authors, 4, page.next) for change in page]
-    assert led(rest) == [*ALL[10:], *ALL[:10]]
-
-
-def test_documents_are_reached_through_several_tables(session: Session, tables: Mapping[str, Table]) -> None:
+def test_documents_are_reached_through_several_tables(countries: PostgresRelatedFeed) -> None:
     """Whatever hides a row on the way: a document changes with what is hidden now."""
-    joins = [Join(tables["author"], BY_AUTHOR), Join(tables["country"], (("country", "code"),))]
-    feed = PostgresRelatedFeed(session, tables["article"], joins)
     for rows in (1, 5, 100):
-        changes = [change for page in pages_of(feed, rows) for change in page]
-        assert led(changes) == [(("it",), str(i)) for i in range(1, 13)]
+        found = []
+        for page in pages_of(countries, rows):
+            found += [*led(page), *rest_of(countries, page, rows)]
+        assert found == [(("it",), str(i)) for i in range(1, 13)]
 
 
-def test_each_way_to_a_table_is_a_feed_of_its_own(session: Session, tables: Mapping[str, Table]) -> None:
+def test_a_table_may_reach_itself(session: Session, admin: Connection, read: ReadTable) -> None:
+    """Over several of its own rows."""
+    admin.execute("CREATE TABLE part (id integer PRIMARY KEY, of integer, updated_at timestamptz DEFAULT now())")
+    admin.execute("INSERT INTO part SELECT i, i / 2 FROM generate_series(1, 31) AS i")
+    part = read("part")
+    feed = PostgresRelatedFeed(session, part, [Join(part, (("of", "id"),))] * 3)
+    changes = feed.read(START, LATER, 100).changes
+    assert sorted((int(row[0]), int(key)) for row, key in led(changes) if row) == [(i // 8, i) for i in range(8, 32)]
+
+
+def test_a_document_that_is_reached_over_several_rows_comes_once(
+    session: Session, admin: Connection, read: ReadTable
+) -> None:
+    """In a page, and in the rest."""
+    admin.execute(
+        "CREATE TABLE tag (id integer PRIMARY KEY, updated_at timestamptz DEFAULT '2026-05-04 12:00Z');"
+        "CREATE TABLE article (LIKE tag INCLUDING ALL); INSERT INTO tag VALUES (1);"
+        "INSERT INTO article VALUES (5), (6);"
+        "CREATE TABLE tagged (article integer, tag integer, n integer, updated_at timestamptz,"
+        " PRIMARY KEY (article, tag, n)); INSERT INTO tagged SELECT 5 + i / 10, 1, i FROM generate_series(0, 19) AS i"
+    )
+    joins = [Join(read("tagged"), (("id", "article"),)), Join(read("tag"), (("tag", "id"),))]
+    feed = PostgresRelatedFeed(session, read("article"), joins)
+    for rows in (1, 2, 5):
+        [page] = [page for page in pages_of(feed, rows) if page]
+        assert [*led(page), *rest_of(feed, page, rows)] == [(("1",), "5"), (("1",), "6")]
+
+
+def test_a_fan_out_has_bounds(authors: PostgresRelatedFeed) -> None:
+    """Behind one key, and up to and with another, in the order of the database."""
+    fan_out = FanOut(authors.name, ("7", "1"), after=("2",), through=("10",))
+    assert authors.documents(fan_out, 100) == [(str(i),) for i in range(3, 11)]
+    assert authors.documents(fan_out, 2) == [("3",), ("4",)]
+    assert authors.documents(FanOut(authors.name, ("7", "1"), through=("2",)), 100) == [("1",), ("2",)]
+
+
+def test_a_fan_out_by_what_is_no_value_any_more_is_over(authors: PostgresRelatedFeed) -> None:
+    """The column's type was changed meanwhile."""
+    assert authors.documents(FanOut(authors.name, ("7", "seven")), 100) == []
+
+
+def test_each_way_to_a_table_is_a_feed_of_its_own(
+    session: Session, tables: Mapping[str, Table], authors: PostgresRelatedFeed, countries: PostgresRelatedFeed
+) -> None:
     """Its name says which, and stays the same."""
-    article, author = tables["article"], tables["author"]
-    names = [
-        PostgresRelatedFeed(session, article, [Join(author, BY_AUTHOR)]).name,
-        PostgresRelatedFeed(session, article, [Join(author, (("author", "id"),))]).name,
-        PostgresRelatedFeed(
-            session, article, [Join(author, BY_AUTHOR), Join(tables["country"], (("country", "code"),))]
-        ).name,
-    ]
-    assert names == [
+    otherwise = PostgresRelatedFeed(session, tables["article"], [Join(tables["author"], (("author", "id"),))])
+    assert [authors.name, otherwise.name, countries.name] == [
         "public.author by public.author.tenant = public.article.tenant and public.author.id = public.article.author",
         "public.author by public.author.id = public.article.author",
         "public.country by public.country.code = public.author.country, "
@@ -129,19 +168,47 @@ def test_only_what_lies_between_the_bounds_is_read(admin: Connection, authors: P
     hour = timedelta(hours=1)
     assert led(authors.read(START, NOON, 100).changes) == ALL[:10]
     assert led(authors.read(Position(NOON + hour), LATER, 100).changes) == ALL[10:]
-    assert authors.read(Position(NOON + 2 * hour), LATER, 100).changes == []
+    assert authors.read(Position(NOON + 2 * hour), LATER, 100).changes == ()
 
 
-def test_a_page_costs_what_it_holds(admin: Connection, tables: Mapping[str, Table]) -> None:
-    """No table is read as a whole, though one row is part of most documents."""
+@pytest.fixture(name="many")
+def _many(admin: Connection, tables: Mapping[str, Table]) -> None:
+    """Half of 20,000 articles are of one author, the others of one each; an author in ten has a country of his own."""
     admin.execute(
-        "INSERT INTO author SELECT i, 7, 'it' FROM generate_series(10, 20000) AS i;"
+        "INSERT INTO author SELECT i, 7, i % 2000 FROM generate_series(10, 20000) AS i;"
+        "INSERT INTO country SELECT i FROM generate_series(0, 1999) AS i;"
         "INSERT INTO article SELECT i, 7, CASE WHEN i % 2 = 0 THEN 1 ELSE i END FROM generate_series(20, 20000) AS i;"
-        "CREATE INDEX ON author (updated_at, tenant, id); CREATE INDEX ON article (tenant, author, id); ANALYZE"
+        "CREATE INDEX ON author (updated_at, tenant, id); CREATE INDEX ON article (tenant, author, id);"
+        "CREATE INDEX ON author (country); CREATE INDEX ON country (updated_at, code); ANALYZE"
     )
-    statement = readable_page(tables["article"], [Join(tables["author"], BY_AUTHOR)], 100)
-    for name, value in {"start": NOON, "until": LATER, "after_1": 7, "after_2": 1, "document_1": 5000}.items():
-        statement = statement.replace(f":{name}", f"'{value}'")
-    found = admin.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {statement}".encode()).fetchall()
-    plan = "\n".join(line for (line,) in found)
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_page_costs_what_it_holds(admin: Connection, tables: Mapping[str, Table], depth: int) -> None:
+    """No big table is read as a whole, though one row is part of most documents; and no document past the page's end,
+    though all rows have one watermark."""
+    joins = [Join(tables["author"], BY_AUTHOR), Join(tables["country"], BY_COUNTRY)][:depth]
+    after = {"after_1": 7, "after_2": 0} if depth == 1 else {"after_1": "7"}
+    plan = explained(admin, readable_page(tables["article"], joins, 100), start=NOON, until=LATER, **after)
+    assert "Seq Scan on article" not in plan, plan
+    assert "Seq Scan on author" not in plan, plan
+    assert re.search(r"Nested Loop Left Join .* \(actual rows=101(\.00)? ", plan), plan
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_portion_costs_what_it_holds(admin: Connection, tables: Mapping[str, Table], depth: int) -> None:
+    """In the middle of a row's documents."""
+    joins = [Join(tables["author"], BY_AUTHOR), Join(tables["country"], BY_COUNTRY)][:depth]
+    values = {"value_1": 7, "value_2": 1} if depth == 1 else {"value_1": "7"}
+    statement = readable_documents(tables["article"], joins, 100)
+    plan = explained(admin, statement, after_1=5000, through_1=15000, **values)
     assert "Seq Scan" not in plan, plan
+
+
+def explained(admin: Connection, statement: str, **values: object) -> str:
+    for name, value in values.items():
+        statement = statement.replace(f":{name}:", f"'{value}':")
+    found = admin.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {statement}".encode()).fetchall()
+    return "\n".join(line for (line,) in found)

@@ -11,7 +11,7 @@ import pytest
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.session import Session
 from syncer.core.column_type import FieldType, infer
-from syncer.core.field import Declared, resolve_fields
+from syncer.core.declaration import Declared, resolve_fields
 from syncer.core.table import Column
 from tests.adapters.postgres.conftest import ReadTable
 from tests.adapters.postgres.test_types import DOCS, Example, check_values, create, examples

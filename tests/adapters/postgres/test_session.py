@@ -12,8 +12,8 @@ from sqlalchemy import text
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.held_session import HELD_SETTINGS
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, STATE_SETTINGS, Session
+from syncer.core.declaration import resolve_fields
 from syncer.core.error import SourceUnavailable, StateUnavailable
-from syncer.core.field import resolve_fields
 from tests.adapters.postgres.conftest import OpenSession, ReadTable, url_of
 from tests.adapters.postgres.waiting import wait_for
 

@@ -17,7 +17,7 @@ from syncer.core.position import START, Position
 from syncer.core.table import Table
 from tests.adapters.postgres.conftest import OpenSession, ReadTable
 from tests.adapters.postgres.noting import SCHEMA, Connection, facts, install, remove
-from tests.adapters.postgres.waiting import wait_for
+from tests.adapters.postgres.waiting import scans, wait_until_gone
 
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -55,16 +55,6 @@ def failed(admin: Connection) -> int:
     found = admin.execute("SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()").fetchone()
     assert found
     return int(found[0])
-
-
-def wait_until_gone(admin: Connection) -> None:
-    """Wait for the end of all other sessions: by then the server has counted what they did."""
-    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    wait_for(
-        lambda: admin.execute(
-            f"SELECT 1 WHERE NOT EXISTS (SELECT {others} AND backend_type = 'client backend')"
-        ).fetchone()
-    )
 
 
 def test_a_role_without_privilege(item: Table, admin: Connection, open_session: OpenSession, role: str) -> None:
@@ -181,12 +171,3 @@ def test_a_page_is_an_index_range(item: Table, session: Session, admin: Connecti
     after = scans(admin)
     assert after[0] == before[0]
     assert after[1] - before[1] < 2500
-
-
-def scans(admin: Connection) -> tuple[int, int]:
-    """Return how often the tombstones were read as a whole, and how many through an index."""
-    found = admin.execute(
-        "SELECT seq_scan, idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'tombstones'"
-    ).fetchone()
-    assert found
-    return int(found[0]), int(found[1])

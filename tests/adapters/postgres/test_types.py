@@ -20,8 +20,9 @@ from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.session import Session
 from syncer.core.change import Document
 from syncer.core.column_type import infer
+from syncer.core.declaration import Declared, resolve_fields
 from syncer.core.error import ConfigurationError
-from syncer.core.field import Declared, Field, resolve_fields
+from syncer.core.field import Field
 from syncer.core.index import write_alias
 from syncer.core.outcome import Applied, Rejected
 from syncer.core.table import Column

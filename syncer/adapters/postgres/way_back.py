@@ -1,0 +1,176 @@
+"""The way back from a related table's rows to the documents that they are part of, and pages of what lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, bindparam, literal_column, select, true
+from sqlalchemy import tuple_ as row_of
+from sqlalchemy.exc import DBAPIError
+
+from syncer.adapters.postgres.session import Session, sqlstate
+from syncer.adapters.postgres.sql import (
+    SqlType,
+    key_bound,
+    key_of,
+    key_parts,
+    key_texts,
+    key_values,
+    number,
+    qualified_columns,
+    quoted,
+    relation,
+)
+from syncer.adapters.postgres.tables import qualified
+from syncer.core.change import Change, Page
+from syncer.core.fan_out import FanOut
+from syncer.core.key import Key
+from syncer.core.position import Position
+from syncer.core.relation import Join
+from syncer.core.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """The joins from a root to a table, which is the last one's, followed the other way round."""
+
+    root: Table
+    joins: Sequence[Join]
+
+    def __str__(self) -> str:
+        """Return what tells it from other ways to the same table."""
+        before = [self.root, *(join.table for join in self.joins)]
+        steps = [
+            " and ".join(f"{join.table}.{column} = {table}.{other}" for other, column in join.on)
+            for table, join in zip(before, self.joins, strict=False)
+        ]
+        return ", ".join(reversed(steps))
+
+    @property
+    def table(self) -> Table:
+        return self.joins[-1].table
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The table's columns that tell which documents a row is part of."""
+        return [column for _, column in self.joins[-1].on]
+
+    def documents(self, values: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
+        """Return the SELECT of the keys that values of `columns` lead to, in order; the root is called `document`.
+
+        Whatever hides rows on the way: a document changes with the row that is hidden now.
+        """
+        columns = qualified_columns(self.root, "document")
+        found = (
+            select(*key_texts(self.root, columns))
+            .select_from(relation(self.root).alias(quoted("document")))
+            .order_by(*key_parts(self.root, columns))
+        )
+        before, between, conditions = columns, list[FromClause](), list[ColumnElement[bool]]()
+        *others, last = self.joins
+        for place, join in enumerate(others, 1):
+            between.append(relation(join.table).alias(quoted(f"by {place}")))
+            here = qualified_columns(join.table, f"by {place}")
+            conditions += [here[name] == before[other] for other, name in join.on]
+            before = here
+        conditions += [before[other] == value for (other, _), value in zip(last.on, values, strict=True)]
+        if between:
+            # Not joined to the root: a document that is reached over several rows comes once.
+            rows = reduce(lambda left, right: left.join(right, true()), between)
+            conditions = [select(number(1)).select_from(rows).where(*conditions).exists()]
+        return found.where(*conditions)
+
+    def pairs(self, changed: Subquery, rows: int) -> Select[*tuple[Any, ...]]:
+        """Return the SELECT of rows with their documents, called `document_1`, …: so many, and one more if there is.
+
+        changed: the rows in their order, with the columns' values as `on_1`, …. A row that is part of no document comes
+        once, without one.
+        """
+        values: list[ColumnElement[Any]] = [
+            literal_column(qualified(changed.name, f"on_{i + 1}")) for i in range(len(self.columns))
+        ]
+        documents = self.documents(values).limit(number(rows + 1)).lateral("documents")
+        # Without ORDER BY: what is lateral is read row by row, in the order of the rows. Where all rows have one
+        # watermark the planner takes them for few: it would sort, and so read the documents of all of them first.
+        return (
+            select(*[documents.c[f"key_{i + 1}"].label(f"document_{i + 1}") for i in range(len(self.root.key))])
+            .select_from(changed.outerjoin(documents, true()))
+            .limit(number(rows + 1))
+        )
+
+    def portion(self, rows: int, *, after: bool, through: bool) -> Select[*tuple[Any, ...]]:
+        """Return the SELECT of up to so many of the documents of a fan-out."""
+        types = [self.table.columns[name].sql_type for name in self.columns]
+        found = self.documents([bindparam(f"value_{i + 1}", type_=SqlType(sql)) for i, sql in enumerate(types)])
+        key = row_of(*key_parts(self.root, qualified_columns(self.root, "document")))
+        if after:
+            found = found.where(key > row_of(*key_bound(self.root, "after")))
+        if through:
+            found = found.where(key <= row_of(*key_bound(self.root, "through")))
+        return found.limit(number(rows))
+
+
+def feed_name(root: Table, joins: Sequence[Join]) -> str:
+    """Return the name of the feed of the table that joins lead to: each way to a table has one of its own."""
+    return f"{joins[-1].table} by {WayBack(root, joins)}"
+
+
+def documents_of(session: Session, way: WayBack, fan_out: FanOut, rows: int) -> Sequence[Key]:
+    """Return up to so many keys that are in reach of a fan-out, in order.
+
+    Where a column's type has changed since, what was kept may be no value of it any more, and leads nowhere.
+    """
+    values = key_values("value", fan_out.values)
+    values |= key_values("after", fan_out.after or ()) | key_values("through", fan_out.through or ())
+    statement = way.portion(rows, after=fan_out.after is not None, through=fan_out.through is not None)
+    with session.use() as connection:
+        try:
+            found = connection.execute(statement, values).all()
+        except DBAPIError as error:
+            if not sqlstate(error).startswith("22"):
+                raise
+            return []
+    return [key_of(row, way.root) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A row that is noted in a feed, and one of the documents that it leads to."""
+
+    #: Of the row, in the feed.
+    position: Position
+    row_version: str
+    #: By which its documents are reached.
+    values: Key
+    #: None: it leads to none.
+    document: Key | None
+
+
+def page_of(pairs: Sequence[Pair], rows: int) -> Page:
+    """Return the page of up to so many changes that pairs make: up to so many, and one more where there are more.
+
+    A row whose documents were cut off is left to the next page, unless it is the first one: then the page is the first
+    of them, and the last change has what the rest is reached by. So a position never lies within a row's documents.
+    """
+    if not pairs:
+        return Page(())
+    end = pairs[-1].position
+    if len(pairs) <= rows:
+        full = len({pair.position.key for pair in pairs}) == rows
+        return Page(_changes(pairs), end if full else None)
+    whole = [pair for pair in pairs if pair.position != end]
+    if whole:
+        return Page(_changes(whole), whole[-1].position)
+    *changes, last = _changes(pairs[:rows])
+    return Page([*changes, replace(last, rest=pairs[-1].values)], end)
+
+
+def _changes(pairs: Sequence[Pair]) -> list[Change]:
+    return [
+        Change(pair.document, pair.position.watermark, pair.row_version, row=pair.position.key)
+        for pair in pairs
+        if pair.document is not None
+    ]

@@ -1,0 +1,69 @@
+"""Which tables triggers note, and which of their columns: by all that documents are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from syncer.core.noted_table import NotedTable, noted_tables
+from syncer.core.relation import Join
+from syncer.core.table import Table
+
+
+def a_table(name: str, *, watermark: str | None = "updated_at", routing: str | None = None) -> Table:
+    return Table("public", name, {}, ("id",), watermark, routing=routing)
+
+
+def columns(found: Sequence[NotedTable]) -> Mapping[str, set[str]]:
+    return {noted.table.name: set(noted.columns) for noted in found}
+
+
+ARTICLE, AUTHOR, TAG = a_table("article"), a_table("author"), a_table("tag")
+BY_AUTHOR = Join(AUTHOR, (("author", "id"),))
+BY_COUNTRY = Join(a_table("country"), (("country", "code"),))
+TAGGED = Join(a_table("tagged"), (("id", "article"),))
+BY_TAG = Join(TAG, (("tag", "id"),))
+
+
+def test_a_table_that_stands_alone_is_noted_by_its_key() -> None:
+    """No column besides."""
+    assert noted_tables((ARTICLE, ())) == [NotedTable(ARTICLE, frozenset())]
+
+
+def test_both_sides_of_every_join_are_noted() -> None:
+    """The root comes first; tables between are among them, once."""
+    ways = [(BY_AUTHOR,), (BY_AUTHOR, BY_COUNTRY), (TAGGED,), (TAGGED, BY_TAG)]
+    found = noted_tables((ARTICLE, ways))
+    assert columns(found) == {
+        "article": {"author", "id"},
+        "author": {"id", "country"},
+        "country": {"code"},
+        "tagged": {"article", "tag"},
+        "tag": {"id"},
+    }
+    assert found[0].table is ARTICLE
+
+
+def test_other_pipelines_have_their_columns_noted_too() -> None:
+    """Of the tables that this one has, and of no others."""
+    found = noted_tables((ARTICLE, [(BY_AUTHOR,)]), [(AUTHOR, [(BY_COUNTRY,)]), (TAG, ())])
+    assert columns(found) == {"article": {"author"}, "author": {"id", "country"}}
+
+
+def test_a_root_is_noted_by_its_pipeline_s_key_and_routing() -> None:
+    """By this pipeline's, where it is the root of several."""
+    routed, otherwise = a_table("author", routing="tenant"), a_table("author", routing="country")
+    assert noted_tables((ARTICLE, [(BY_AUTHOR,)]), [(routed, ())])[1].table is routed
+    assert noted_tables((routed, ()), [(otherwise, ())])[0].table is routed
+
+
+def test_one_that_goes_without_the_watermark_has_every_change_noted() -> None:
+    """Wherever in the configuration; key and routing stay those of the root."""
+    without = Join(a_table("author", watermark=None), (("author", "id"),))
+    routed = a_table("author", routing="tenant")
+    for of, others in (
+        ((ARTICLE, [(without,)]), [(routed, ())]),
+        ((routed, ()), [(ARTICLE, [(without,)])]),
+        ((routed, ()), [(ARTICLE, [(BY_AUTHOR,)]), (ARTICLE, [(without,)])]),
+    ):
+        [table] = [noted.table for noted in noted_tables(of, others) if noted.table.name == "author"]
+        assert (table.watermark, table.routing) == (None, "tenant")
