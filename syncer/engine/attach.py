@@ -16,7 +16,7 @@ from syncer.core.report import Report
 from syncer.core.settlement import Checkpoint, Settlement
 from syncer.engine.course import course_of, prove_fingerprint
 from syncer.engine.events import Events
-from syncer.engine.load import Loaded, create, index_meta, load
+from syncer.engine.load import Loaded, create, first_checkpoints, index_meta, load
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.publish import finish_publishing, let_age, wait_for_shards
 from syncer.engine.source_clocks import SourceClocks
@@ -79,7 +79,7 @@ def attach(
     if record.phase is Phase.NEW:
         delivered = create(pipeline, reader, lease, clocks)
     else:
-        _prove(pipeline, reader, lease, record, events)
+        _prove(pipeline, reader, lease, record, clocks, events)
     record = current(pipeline, lease)
     events.attached(record)
     loaded = Loaded()
@@ -122,12 +122,15 @@ def is_beside(record: IndexRecord) -> bool:
     return record.phase in {Phase.READY, Phase.KEPT} and not record.followed
 
 
-def _prove(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord, events: Events) -> None:
+def _prove(
+    pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord, clocks: SourceClocks, events: Events
+) -> None:
     taken = course_of(pipeline, record)
     if taken not in {Course.FOLLOW, Course.GROW}:
         prove_fingerprint(pipeline, record)
     prove_index(pipeline, record)
     if taken is Course.GROW:
+        _begin_feeds(pipeline, reader, lease, clocks)
         _extend(pipeline, lease, record, events)
     source = reader.source.identity()
     if source == record.source:
@@ -146,6 +149,13 @@ def _prove(pipeline: Pipeline, reader: Reader, lease: Lease, record: IndexRecord
         verify_needed=f"the source database was restarted or failed over at {source.started_at:%Y-%m-%d %H:%M:%S} UTC: "
         "it may have lost commits that were delivered",
     )
+
+
+def _begin_feeds(pipeline: Pipeline, reader: Reader, lease: Lease, clocks: SourceClocks) -> None:
+    """Let tables that come into the documents be followed from now on: what they hold, the fill delivers."""
+    known = lease.checkpoints()
+    if added := [feed for feed in reader.feeds if feed.name not in known]:
+        lease.commit(Settlement(first_checkpoints(pipeline, reader, added, clocks)))
 
 
 def _extend(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events) -> None:

@@ -41,7 +41,7 @@ def create(pipeline: Pipeline, reader: Reader, lease: Lease, clocks: SourceClock
     identity = pipeline.indices.identity(lease.index)
     if identity.away:
         raise SinkUnavailable(f"index {lease.index}: {identity.away} primary shards are away")
-    checkpoints = _first_checkpoints(pipeline, reader, clocks)
+    checkpoints = first_checkpoints(pipeline, reader, reader.feeds, clocks)
     lease.commit(Settlement(checkpoints))
     lease.update(
         phase=Phase.LOADING,
@@ -101,8 +101,10 @@ def _changes_above(pipeline: Pipeline, feed: ChangeFeed, checkpoint: Checkpoint)
     return changes
 
 
-def _first_checkpoints(pipeline: Pipeline, reader: Reader, clocks: SourceClocks) -> Mapping[str, Checkpoint]:
-    """Return checkpoints such that a row which no read from now on shows lies above them.
+def first_checkpoints(
+    pipeline: Pipeline, reader: Reader, feeds: Sequence[ChangeFeed], clocks: SourceClocks
+) -> Mapping[str, Checkpoint]:
+    """Return checkpoints of feeds such that a row which no read from now on shows lies above them.
 
     Of a transaction whose start is hidden from this role nothing is known, so it is given a while to end; where it does
     not, polls start from the beginning: slow, but nothing is lost.
@@ -115,7 +117,7 @@ def _first_checkpoints(pipeline: Pipeline, reader: Reader, clocks: SourceClocks)
         hidden &= reader.source.observe().open_since.keys()
     margin = pipeline.limits.poll.margin
     checkpoints = {}
-    for feed in reader.feeds:
+    for feed in feeds:
         local = observation.on_wall_clock(feed.watermark_zone) if feed.watermark_zone else observation
         position = START if hidden else Position(local.clock - margin)
         for since in local.open_since.values():

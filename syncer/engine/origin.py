@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncer.core.change import Change
@@ -18,6 +18,11 @@ class Origin:
     change: Change
 
 
+#: A key and what names it; None: no feed does.
+Named = tuple[Key, Origin | None]
+#: How many times the keys of a batch may be named on the average: one document may be made of a million rows.
+NAMED_MAX = 10
+
 #: Feed, row of the feed, key.
 Place = tuple[str, Key | None, Key]
 
@@ -26,7 +31,7 @@ Place = tuple[str, Key | None, Key]
 class PollBatch:
     """What is delivered together: each key once, with all that names it."""
 
-    #: A key that no feed names comes from the dead letters.
+    #: A key that no feed names comes from the dead letters, or from a fan-out.
     origins: Mapping[Key, Sequence[Origin]]
 
     @property
@@ -40,3 +45,18 @@ class PollBatch:
             if found := frozenset(o.change.routing for o in origins if o.change.routing is not None):
                 routings[key] = found
         return routings
+
+
+def joined(named: Iterable[Named], rows: Callable[[], int]) -> Iterator[PollBatch]:
+    """Join what is named into batches of so many keys, in each of which a key is once."""
+    pending: dict[Key, list[Origin]] = {}
+    count = 0
+    for key, origin in named:
+        full = len(pending) >= rows() and key not in pending
+        if full or count >= NAMED_MAX * rows():
+            yield PollBatch(pending)
+            pending, count = {}, 0
+        pending.setdefault(key, []).extend([origin] if origin is not None else ())
+        count += 1
+    if pending:
+        yield PollBatch(pending)

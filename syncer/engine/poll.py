@@ -29,7 +29,7 @@ from syncer.core.source_state import Observation
 from syncer.core.window import Window
 from syncer.engine.deliver import Delivery
 from syncer.engine.fan_outs import FanOuts
-from syncer.engine.origin import Origin, Place, PollBatch
+from syncer.engine.origin import Named, Origin, Place, joined
 from syncer.engine.pacing import Pacing
 from syncer.engine.polled import Polled
 from syncer.engine.rejection import Budget
@@ -147,7 +147,8 @@ class Poller:
             for name, local in seen.items()
         }
         progress = _Progress()
-        for batch, delivered in self._delivery.run(self._batches(scans, progress)):
+        batches = joined(self._named(scans, progress), lambda: self._batch_rows)
+        for batch, delivered in self._delivery.run(batches):
             progress.report += delivered.report
             for key, outcome in delivered.outcomes.items():
                 self._note(key, batch.origins[key], outcome, delivered.number(key), progress)
@@ -170,27 +171,16 @@ class Poller:
             self._fan_outs.waiting,
         )
 
-    def _batches(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[PollBatch]:
-        """Read the feeds, and join what they name into batches in which each key is once."""
-        pending: dict[Key, list[Origin]] = {key: [] for key in self._due(self._batch_rows)}
+    def _named(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[Named]:
+        """Read the feeds, and yield what they name between the dead letters that are due and a portion of a fan-out."""
+        for key in self._due(self._batch_rows):
+            yield key, None
         for origin in self._origins(scans, progress):
-            key = origin.change.key
-            if len(pending) >= self._batch_rows and key not in pending:
-                yield PollBatch(pending)
-                pending = {}
-            pending.setdefault(key, []).append(origin)
+            yield origin.change.key, origin
         # Last, so that fresh changes go first.
-        for key in self._portion(progress):
-            if len(pending) >= self._batch_rows:
-                yield PollBatch(pending)
-                pending = {}
-            pending.setdefault(key, [])
-        if pending:
-            yield PollBatch(pending)
-
-    def _portion(self, progress: _Progress) -> Sequence[Key]:
-        others_first = self._clock.stopping() or progress.wanted or progress.put_off
-        return () if others_first else self._fan_outs.portion()
+        if not (self._clock.stopping() or progress.wanted or progress.put_off):
+            for key in self._fan_outs.portion():
+                yield key, None
 
     @property
     def _batch_rows(self) -> int:

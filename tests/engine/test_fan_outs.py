@@ -7,9 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from syncer.adapters.memory.source import MemoryRelation, MemoryTable
+from syncer.core.change import Change
 from syncer.core.fan_out import FanOut
 from syncer.core.key import Key
 from syncer.core.outcome import Deferred
+from syncer.core.position import START
+from syncer.engine.origin import Origin, joined
 from syncer.engine.verify import reconcile
 from tests.builders import World, a_world
 
@@ -260,3 +263,36 @@ def test_tombstones_of_related_tables_are_pruned() -> None:
         assert authors.tombstones()
         poll()
     assert authors.tombstones() == []
+
+
+def test_a_table_that_comes_into_the_documents_is_followed_from_then_on() -> None:
+    """The index grows, and a fill delivers all of it: what the table holds is not fanned out besides."""
+    world = a_world(batch_rows=BATCH)
+    for number in range(50):
+        world.table.put((f"{number:05}",), by="ada")
+    authors = MemoryTable(world.clock, "public.author")
+    authors.put(ADA, name="Ada")
+    world.clock.advance(60)
+    world.worker().run_once()
+    world.written.clear()
+    world.table.relations.append(MemoryRelation("author", authors, of_root="by"))
+    world.pipeline = replace(
+        world.pipeline,
+        fingerprint={**world.pipeline.fingerprint, "mapping": "more"},
+        definition={"mapping": "more"},
+        grows_from=lambda _definition: True,
+    )
+    world.clock.advance(60)
+    world.worker().run_once()
+    assert world.equal()
+    assert len(world.written) == 50
+    authors.put(ADA, name="Ada L.")
+    world.worker().run_once()
+    assert world.equal()
+
+
+def test_what_one_document_is_made_of_is_read_in_bounded_batches() -> None:
+    """However many rows of another table name it at once."""
+    named = [(("one",), Origin("comments", Change(("one",), START.watermark, str(n), (str(n),)))) for n in range(1000)]
+    batches = list(joined(named, lambda: BATCH))
+    assert [len(batch.origins["one",]) for batch in batches] == [10 * BATCH] * 10
