@@ -1,4 +1,6 @@
-CREATE TABLE "user" (id uuid PRIMARY KEY, email text NOT NULL, joined date, changed_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE "user" (
+    id uuid PRIMARY KEY, email text NOT NULL, joined date, changed_at timestamptz NOT NULL DEFAULT now()
+);
 CREATE TABLE country (code char(2) PRIMARY KEY, name text NOT NULL);
 CREATE TABLE city (id integer PRIMARY KEY, name text NOT NULL, country_code char(2) REFERENCES country);
 CREATE TABLE host (id integer PRIMARY KEY, email text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now());

@@ -25,7 +25,7 @@ CREATE TABLE books (
     spoken_isbn text GENERATED ALWAYS AS (replace(isbn, '-', ' ')) STORED,
     updated_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE TABLE book_authors (isbn text REFERENCES books, author_id integer REFERENCES authors, PRIMARY KEY (isbn, author_id));
+CREATE TABLE book_authors (isbn text REFERENCES books, author_id integer, PRIMARY KEY (isbn, author_id));
 CREATE TABLE languages (code text PRIMARY KEY);
 CREATE TABLE book_languages (isbn text REFERENCES books, language text, PRIMARY KEY (isbn, language));
 CREATE TABLE subjects (id integer PRIMARY KEY, name text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now());

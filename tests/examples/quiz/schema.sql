@@ -12,7 +12,8 @@ CREATE TABLE correct (
     PRIMARY KEY (topic, number)
 );
 
-INSERT INTO question VALUES ('sea', 1, 'How deep?'), ('sea', 2, 'How salty?'), ('a|b', 1, 'Which?'), ('sky', 1, 'Why?', true);
+INSERT INTO question VALUES
+    ('sea', 1, 'How deep?', false), ('sea', 2, 'How salty?', false), ('a|b', 1, 'Which?', false), ('sky', 1, 'Why?', true);
 INSERT INTO answer VALUES (1, 'Very'), (2, 'Hardly'), (3, 'Both');
 INSERT INTO offered VALUES ('sea', 1, 1), ('sea', 1, 2), ('sea', 2, 1), ('a|b', 1, 3), ('sky', 1, 1);
 INSERT INTO correct VALUES ('sea', 1, 1), ('sea', 2, 1);

@@ -1,7 +1,9 @@
 CREATE SCHEMA catalog;
 CREATE SCHEMA store;
 CREATE TYPE catalog.grade AS ENUM ('all', 'adult');
-CREATE TABLE catalog.language (id integer PRIMARY KEY, name char(12) NOT NULL, updated_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE catalog.language (
+    id integer PRIMARY KEY, name char(12) NOT NULL, updated_at timestamptz NOT NULL DEFAULT now()
+);
 CREATE TABLE catalog.film (
     id integer PRIMARY KEY, title text NOT NULL, year smallint, grade catalog.grade, features text[], words tsvector,
     language_id integer REFERENCES catalog.language, last_update timestamptz NOT NULL DEFAULT now()
@@ -21,8 +23,8 @@ CREATE TABLE store.inventory (
 );
 CREATE TABLE store.customer (id integer PRIMARY KEY, email text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE store.rental (
-    id integer PRIMARY KEY, inventory_id integer REFERENCES store.inventory, customer_id integer REFERENCES store.customer,
-    rented timestamptz NOT NULL, updated_at timestamptz NOT NULL DEFAULT now()
+    id integer PRIMARY KEY, inventory_id integer REFERENCES store.inventory,
+    customer_id integer REFERENCES store.customer, rented timestamptz NOT NULL, updated_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE store.payment (
     id integer PRIMARY KEY, rental_id integer REFERENCES store.rental, amount numeric(6, 2), valid boolean NOT NULL,
@@ -35,7 +37,7 @@ INSERT INTO catalog.film VALUES
     (3, 'Unseen', NULL, NULL, NULL, NULL, NULL);
 INSERT INTO catalog.category VALUES (1, 'drama'), (2, 'nature');
 INSERT INTO catalog.film_category VALUES (1, 1), (1, 2), (2, 1);
-INSERT INTO catalog.actor VALUES (1, 'Lina', 'Borg'), (2, 'Eero', 'Salo'), (3, 'Gone', 'Away', '2020-01-01');
+INSERT INTO catalog.actor VALUES (1, 'Lina', 'Borg', NULL), (2, 'Eero', 'Salo', NULL), (3, 'Gone', 'Away', '2020-01-01');
 INSERT INTO catalog.film_actor VALUES (1, 1), (2, 1), (2, 2), (2, 3);
 INSERT INTO store.inventory VALUES (1, 1, 'A'), (2, 1, 'B'), (3, 2, 'A');
 INSERT INTO store.customer VALUES (1, 'kim@example.com'), (2, 'lou@example.com');

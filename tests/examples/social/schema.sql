@@ -5,7 +5,9 @@ CREATE TABLE people (
 );
 CREATE TABLE tags (id integer PRIMARY KEY, name text NOT NULL);
 CREATE TABLE person_tags (person_id bigint, tag_id integer, PRIMARY KEY (person_id, tag_id));
-CREATE TABLE posts (id integer PRIMARY KEY, slug text NOT NULL, title text, written timestamptz, hidden boolean NOT NULL);
+CREATE TABLE posts (
+    id integer PRIMARY KEY, slug text NOT NULL, title text, written timestamptz, hidden boolean NOT NULL
+);
 CREATE TABLE person_posts (person_id bigint, post_id integer, PRIMARY KEY (person_id, post_id));
 CREATE TABLE comments (id integer PRIMARY KEY, title text, content text);
 CREATE TABLE post_comments (post_id integer, comment_id integer, PRIMARY KEY (post_id, comment_id));
