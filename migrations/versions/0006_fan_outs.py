@@ -20,8 +20,8 @@ def upgrade(schema: str) -> None:
     op.create_table(
         "fan_outs",
         sa.Column("index", sa.Text, of_index, primary_key=True, comment="Index whose documents they are"),
-        sa.Column("digest", sa.LargeBinary, primary_key=True, comment="SHA-256 of feed and reached_by"),
-        sa.Column("feed", sa.Text, nullable=False, comment="Feed that told of the change"),
+        sa.Column("digest", sa.LargeBinary, primary_key=True, comment="SHA-256 of way and reached_by"),
+        sa.Column("way", sa.Text, nullable=False, comment="From documents to the related row's table"),
         sa.Column("reached_by", _KEY, nullable=False, comment="Values of the related row that the documents refer to"),
         sa.Column("after", _KEY, comment="Documents behind this key are left; null: from the first one on"),
         sa.Column("through", _KEY, comment="Up to and with this key; null: to the last one"),

@@ -12,6 +12,7 @@ from syncer.adapters.postgres.documents import field_values, hydration_statement
 from syncer.adapters.postgres.session import OUTPUT_SETTINGS
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.core.definition import only_adds
+from syncer.core.feed import Feed
 from syncer.core.field import Field, VectorField
 from syncer.core.fingerprint import fingerprint
 from syncer.core.relation import Join
@@ -25,6 +26,8 @@ class Blueprint:
     name: str
     settings: PipelineSettings
     table: Table
+    #: What tells which documents change.
+    feeds: Sequence[Feed]
     fields: Sequence[Field]
     vectors: Sequence[VectorField]
     mapping: Mapping[str, Any]
@@ -56,6 +59,7 @@ def draw_up(
     settings: PipelineSettings,
     alias: str,
     table: Table,
+    feeds: Sequence[Feed],
     fields: Sequence[Field],
     vectors: Sequence[VectorField],
     model: Mapping[str, str] | None,
@@ -82,13 +86,14 @@ def draw_up(
         parts["embedding"] = {**model, "template": settings.embedding.text}
     if transform:
         parts["transform"] = transform
-    return Blueprint(name, settings, table, fields, vectors, body, index, json.loads(json.dumps(parts)))
+    return Blueprint(name, settings, table, feeds, fields, vectors, body, index, json.loads(json.dumps(parts)))
 
 
 def _hydration(table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> Mapping[str, Any]:
     """Return the statement with its session's settings, and beside them what it is made of, so that people are told."""
     made_of = {
-        "table": str(table),
+        "table": None if table.query else str(table),
+        "query": table.query,
         "key": ", ".join(table.key),
         "soft_delete": table.soft_delete,
         "where": table.where,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from syncer.app.lifecycle_settings import LifecycleSettings
-from syncer.app.relation_settings import JoinSettings, RelationName, RelationSettings
+from syncer.app.relation_settings import FeedSettings, JoinSettings, RelationName, RelationSettings
 from syncer.app.schedule_settings import ScheduleSettings
 from syncer.app.setting_type import (
     BLANK_IS_NONE,
@@ -34,6 +34,15 @@ _OWN_INDEX_SETTINGS = {
     "refresh_interval": "index.refresh_interval",
     "translog.durability": None,
     "lifecycle.name": "lifecycle",
+}
+
+
+#: Settings that a query or a view cannot have, with what to do about it.
+_NOT_WITH_FEEDS = {
+    "watermark": "each of them has its own",
+    "watermark_zone": "each of them has its own",
+    "routing": "nothing tells where the document of a row was that is gone from a query or a view",
+    "relations": "join the tables in the query or the view, and name them in the relations of feeds",
 }
 
 
@@ -164,10 +173,14 @@ class RetentionSettings(Section):
 
 
 class PipelineSettings(Section):
-    """One alias in Elasticsearch, fed from one table and those related to it. Only `table` is required."""
+    """One alias in Elasticsearch, fed from one table and those related to it. Only `table` is required, or `query` with
+    `key` and `feeds`."""
 
-    table: str = Field(min_length=1)
-    """`schema.table` or `table`; a name with other characters in double quotes."""
+    table: Text = None
+    """`schema.table` or `table`; a name with other characters in double quotes. A view needs `feeds`."""
+    query: Text = None
+    """In place of `table`: a SELECT that gives the key and what the documents are made of; see
+    [relations](relations.md#a-query-or-a-view-of-your-own)."""
     key: Annotated[Annotated[tuple[Name, ...], Field(min_length=1)] | None, BeforeValidator(listed)] = None
     """The column that identifies a row, or a list; left out: the primary key."""
     watermark: Name = "updated_at"
@@ -186,6 +199,8 @@ class PipelineSettings(Section):
     """The document's fields by name; left out: every column, types inferred, and every relation."""
     relations: Mapping[RelationName, RelationSettings] = Field(default_factory=dict)
     """Other tables whose rows a document holds, by the name that fields take them by."""
+    feeds: Mapping[Annotated[str, Field(min_length=1)], FeedSettings] = Field(default_factory=dict)
+    """For a query or a view: the tables that tell which documents change, by their names."""
     embedding: EmbeddingSettings | None = None
     transform: Annotated[FunctionReference | None, BLANK_IS_NONE] = None
     """A function of yours, `module:function`, that makes the document of a row's fields, or leaves the row out; see
@@ -201,6 +216,7 @@ class PipelineSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        self._check_root()
         if self.fields is not None and self.embedding is not None:
             if self.embedding.field in self.fields:
                 raise Misplaced("embedding.field", f"{self.embedding.field} is a field already; choose another name")
@@ -210,7 +226,7 @@ class PipelineSettings(Section):
                 raise Misplaced("embedding.text", f"{unknown[0]} is not among the fields ({', '.join(self.fields)})")
         if self.routing and self.routing.partition(".")[0] in self.relations:
             raise Misplaced("routing", "must be a column of the table itself: related rows cannot decide on the shard")
-        for zone in (self.watermark_zone, *_zones(self.relations)):
+        for zone in (self.watermark_zone, *_zones(self.relations), *_zones_of_feeds(self.feeds)):
             if zone and zone_has_daylight_saving(zone) and self.poll.margin < DAYLIGHT_SAVING_MARGIN_SECONDS:
                 raise Misplaced(
                     "poll.margin",
@@ -227,7 +243,24 @@ class PipelineSettings(Section):
     def without_conditions(self) -> Self:
         """Return them as far as the catalogue alone tells whether they can be: a condition takes the right to read."""
         relations = {name: relation.without_conditions() for name, relation in self.relations.items()}
-        return self.model_copy(update={"where": None, "relations": relations})
+        feeds = {name: feed.without_conditions() for name, feed in self.feeds.items()}
+        return self.model_copy(update={"where": None, "relations": relations, "feeds": feeds})
+
+    def _check_root(self) -> None:
+        """Refuse what does not go with a query or a view, or without one."""
+        if self.table is None and self.query is None:
+            raise Misplaced("table", "is missing: name one, or write a query")
+        if self.table is not None and self.query is not None:
+            raise Misplaced("query", "stands in place of table: leave one of them out")
+        if self.query is not None and not self.feeds:
+            raise Misplaced("feeds", "is missing: name the tables that tell which of the query's rows change")
+        if not self.feeds:
+            return
+        if self.key is None:
+            raise Misplaced("key", "is missing: a query or a view has no primary key")
+        for setting, remedy in _NOT_WITH_FEEDS.items():
+            if setting in self.model_fields_set and getattr(self, setting):
+                raise Misplaced(setting, f"does not go with feeds: {remedy}")
 
     def _may_hold(self, fields: Mapping[str, FieldSettings], name: str) -> bool:
         first = name.partition(".")[0]
@@ -240,6 +273,12 @@ def _zones(relations: Mapping[str, RelationSettings]) -> Iterator[str | None]:
         joins: Sequence[JoinSettings] = (relation, *relation.through)
         yield from (join.watermark_zone for join in joins)
         yield from _zones(relation.relations)
+
+
+def _zones_of_feeds(feeds: Mapping[str, FeedSettings]) -> Iterator[str | None]:
+    for feed in feeds.values():
+        yield feed.watermark_zone
+        yield from _zones(feed.relations)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Sequence[str]:

@@ -79,6 +79,7 @@ _PLACES = (
     "pipelines.NAME.fields.FIELD",
     "pipelines.NAME.relations.RELATION",
     "pipelines.NAME.relations.RELATION.through[]",
+    "pipelines.NAME.feeds.FEED",
     "pipelines.NAME.embedding",
     "pipelines.NAME.poll",
     "pipelines.NAME.limits",

@@ -1,4 +1,4 @@
-"""The settings of a relation: other tables whose rows a document holds."""
+"""The settings of further tables: those whose rows a document holds, and those that feed a query or a view."""
 
 from __future__ import annotations
 
@@ -70,3 +70,24 @@ class RelationSettings(JoinSettings):
         through = tuple(join.model_copy(update={"where": None}) for join in self.through)
         relations = {name: relation.without_conditions() for name, relation in self.relations.items()}
         return self.model_copy(update={"where": None, "through": through, "relations": relations})
+
+
+class FeedSettings(Section):
+    """A table that tells which documents of a query or a view change: it has their key in each of its rows. `relations`
+    in it are the other tables that the documents are made of, as they are reached from this one; only what joins them,
+    and their watermarks, matter there."""
+
+    table: Text = None
+    """`schema.table` or `table`; left out: the name of the feed."""
+    key: Annotated[Names | None, BeforeValidator(listed)] = None
+    """The columns that are the documents' key, in its order; left out: those of the same names."""
+    watermark: Text = None
+    """As for [relations](#pipelinesnamerelationsrelation)."""
+    watermark_zone: Annotated[Zone | None, BLANK_IS_NONE] = None
+    """For a watermark without time zone: the zone its writers keep."""
+    relations: Mapping[RelationName, RelationSettings] = Field(default_factory=dict)
+
+    def without_conditions(self) -> Self:
+        """Return the feed without any `where` in its relations."""
+        relations = {name: relation.without_conditions() for name, relation in self.relations.items()}
+        return self.model_copy(update={"relations": relations})

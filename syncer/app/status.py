@@ -27,7 +27,6 @@ from syncer.core.overview import Overview
 from syncer.core.position import BEGINNING
 from syncer.core.settlement import Checkpoint
 from syncer.core.source_state import Blocker
-from syncer.core.way import ways
 from syncer.ports import Clock
 
 T = TypeVar("T")
@@ -115,11 +114,13 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
         _known(status, "Elasticsearch", lambda: _look_at_index(application, record, status))
     status.load = _load(application, record.name)
     zone = application.settings.pipelines[name].watermark_zone
-    zones = {feed_name(plan.table, way): way[-1].table.watermark_zone for way in ways(plan.fields)} if plan else {}
+    zones = _zones(plan) if plan else {}
     # Stamped by the source's own clock.
     tombstones = f"{application.settings.state.schema_}.{TOMBSTONES} of "
     # Before it is loaded nobody searches the index, so that nothing lags.
     for feed, checkpoint in overview.checkpoints.items() if record.phase is Phase.LIVE else ():
+        if plan is not None and feed not in zones and not feed.startswith(tombstones):
+            continue  # its table has no watermark any more
         _measure(status, checkpoint, now, None if feed.startswith(tombstones) else zones.get(feed, zone))
         if checkpoint.deferred:
             put_off = f"{checkpoint.deferred:,} documents are put off"
@@ -129,6 +130,13 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
     return status
 
 
+def _zones(plan: Blueprint) -> Mapping[str, str | None]:
+    """Return the zones of watermarks by the names of feeds."""
+    zones = {str(feed.table): feed.table.watermark_zone for feed in plan.feeds}
+    related = {feed_name(feed.table, way): way[-1].table.watermark_zone for feed in plan.feeds for way in feed.ways}
+    return zones | related
+
+
 def _look_at_source(application: Application, plan: Blueprint, status: PipelineStatus) -> datetime:
     """Enter what the source knows, and return its clock."""
     session = application.source_session()
@@ -136,7 +144,8 @@ def _look_at_source(application: Application, plan: Blueprint, status: PipelineS
         source = PostgresSource(session)
         now = source.observe().clock
         status.blockers = source.blockers()
-        status.unreachable = unreachable(session, plan.table, now)
+        if plan.table.watermark is not None:
+            status.unreachable = unreachable(session, plan.table, now)
         return now
     finally:
         session.close()

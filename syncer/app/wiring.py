@@ -18,33 +18,27 @@ from syncer.adapters.elastic.sink import ElasticSink
 from syncer.adapters.embedding.sentence import SentenceEmbedder
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
-from syncer.adapters.postgres.feed import PostgresChangeFeed
 from syncer.adapters.postgres.history import PostgresHistory
-from syncer.adapters.postgres.keys import PostgresKeyFeed
 from syncer.adapters.postgres.migrate import require_current
-from syncer.adapters.postgres.related_feed import PostgresRelatedFeed
-from syncer.adapters.postgres.related_tombstones import PostgresRelatedTombstones
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, STATE_SETTINGS, Session
-from syncer.adapters.postgres.source import PostgresSource, refuse_standby
+from syncer.adapters.postgres.source import refuse_standby
 from syncer.adapters.postgres.state import PostgresStateStore
-from syncer.adapters.postgres.tombstone_table import TombstoneTable
-from syncer.adapters.postgres.tombstones import PostgresTombstones
 from syncer.adapters.postgres.vector_cache import PostgresVectorCache
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.lifecycle_settings import LifecycleSettings
 from syncer.app.pipeline_settings import PipelineSettings
-from syncer.app.pipeline_table import pipeline_fields, pipeline_table
+from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_table
+from syncer.app.reader import source_reader
 from syncer.app.recorded import by_itself
 from syncer.app.settings import Settings
 from syncer.app.transform import LoadedTransform, load_transform
 from syncer.core.error import ConfigurationError, SourceUnavailable, StateUnavailable
 from syncer.core.field import Field, VectorField
 from syncer.core.index import write_alias
-from syncer.core.way import ways
 from syncer.engine.embed import Embedding
-from syncer.engine.pipeline import Limits, OnChange, Pipeline, Reader, Retention, Sides
+from syncer.engine.pipeline import Limits, OnChange, Pipeline, Retention, Sides
 from syncer.engine.poll import PollLimits
-from syncer.ports import Clock, RelatedFeed
+from syncer.ports import Clock
 
 #: Batches under way at once, over all pipelines.
 _WRITERS = 8
@@ -150,13 +144,14 @@ class Application:
         try:
             table = pipeline_table(session, name, settings)
             fields = pipeline_fields(session, name, settings, table)
+            feeds = pipeline_feeds(session, name, settings, table, fields)
             vectors = self._vectors(name, settings, fields)
         finally:
             session.close()
         model = self.embedder.description if settings.embedding else None
         transform = self.transform(name)
         made = transform.description if transform else None
-        return draw_up(name, settings, self.settings.alias(name), table, fields, vectors, model, made)
+        return draw_up(name, settings, self.settings.alias(name), table, feeds, fields, vectors, model, made)
 
     def transform(self, name: str) -> LoadedTransform | None:
         """Load the pipeline's transform, if it has one, for as long as the process lasts; see `load_transform`."""
@@ -188,7 +183,7 @@ class Application:
             name=plan.name,
             alias=self.settings.alias(plan.name),
             fingerprint=plan.fingerprint,
-            reader=lambda: self._reader(plan),
+            reader=lambda: source_reader(plan, self.source_session(), self.settings.state.schema_),
             embedding=self._embedding if plan.vectors else None,
             transform=loaded.transform if loaded else None,
             sink=lambda index: ElasticSink(client, write_alias(index), wait_seconds=min(10.0, timeout / 3)),
@@ -241,26 +236,6 @@ class Application:
                 hint="choose another name, or list the fields without it",
             )
         return (VectorField(settings.embedding.field, settings.embedding.text, self.embedder.dims),)
-
-    def _reader(self, plan: Blueprint) -> Reader:
-        session, schema, table = self.source_session(), self.settings.state.schema_, plan.table
-        tombstones = PostgresTombstones(session, table, schema)
-        found = ways(plan.fields)
-        related: list[RelatedFeed] = [
-            PostgresRelatedFeed(session, table, joins) for joins in found if joins[-1].table.watermark is not None
-        ]
-        related += [PostgresRelatedTombstones(session, table, joins, schema) for joins in found]
-        # Several feeds may read what is noted of one table, and it is pruned once.
-        others = {str(joins[-1].table): joins[-1].table for joins in found if str(joins[-1].table) != str(table)}
-        return Reader(
-            source=PostgresSource(session),
-            feeds=[PostgresChangeFeed(session, table), tombstones, *related],
-            related=related,
-            tombstones=[tombstones, *(TombstoneTable(session, other, schema) for other in others.values())],
-            keys=PostgresKeyFeed(session, table),
-            documents=PostgresDocuments(session, table, plan.fields, plan.vectors),
-            close=session.close,
-        )
 
     def _sides(self, plan: Blueprint, index: str) -> Sides:
         digests, session = PostgresDigests(self.source_session, plan.table, plan.fields), self.source_session()

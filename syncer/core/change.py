@@ -14,6 +14,10 @@ from syncer.core.position import Position
 WHOLE_TABLE: Key = ()
 
 
+#: Of a change that stands for more documents than a page holds.
+NO_KEY: Key = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A feed's word that a key changed, no more: what it is now is read later."""
@@ -27,9 +31,8 @@ class Change:
     row: Key | None = None
     #: Where the document may have been, besides where the row belongs now; empty: where its id leads, None: not known.
     routing: str | None = None
-    #: The row is part of more documents than a page holds, and this is the last one in it: the values by which the
-    #: others are reached; see `FanOut`.
-    rest: Key | None = None
+    #: The row is part of more documents than a page holds: the values by which they are reached. Names no key itself.
+    fans_out_by: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,21 @@ class FanOut:
     that a feed may go on behind the row.
     """
 
-    #: The feed's name.
-    feed: str
-    #: What the documents are reached by: the row's values in the columns of the last join, each as text.
-    values: Key
+    #: From documents to the row's table: its feed of changes and that of its tombstones have the same.
+    way: str
+    #: The row's values in the columns of the last join, each as text.
+    reached_by: Key
     #: Those behind this one are left; None: from the first one on.
     after: Key | None = None
     #: Up to and with this one; None: to the last one.
     through: Key | None = None
     #: And then, from the first one on, up to and with this one: what was delivered before the row changed again.
     again: Key | None = None
+
+    @property
+    def place(self) -> tuple[str, Key]:
+        """What tells it from others."""
+        return self.way, self.reached_by
 
     def begun_again(self) -> FanOut:
         """Return what is left when the row changes once more: one whole circle, from here on.

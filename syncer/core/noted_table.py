@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from syncer.core.relation import Join
+from syncer.core.feed import Feed
 from syncer.core.table import Table
 
 
@@ -18,35 +18,40 @@ class NotedTable:
     columns: frozenset[str]
 
 
-#: The tables that a pipeline's documents are made of: the root, and the ways from it to the others (`core.way`).
-Documents = tuple[Table, Sequence[Sequence[Join]]]
+def noted_tables(of: Sequence[Feed], others: Sequence[Feed] = ()) -> Sequence[NotedTable]:
+    """Return the tables of a pipeline's feeds, first those with the key, with what it and others need noted of them.
 
-
-def noted_tables(of: Documents, others: Sequence[Documents] = ()) -> Sequence[NotedTable]:
-    """Return the tables of a pipeline, the root first, with what it and other pipelines need noted of them.
-
-    A table has one set of triggers: where one pipeline goes without its watermark, they note every change of it. A root
-    is noted by its pipeline's key and routing, by this pipeline's where it is the root of several.
+    A table has one set of triggers: where one pipeline goes without its watermark, they note every change of it. The
+    table of a pipeline is noted by its key and routing, by this pipeline's where it is the table of several.
     """
-    roots = {str(root): root for root, _ in (*reversed(others), of)}
-    joined = [each for documents in (of, *others) for each in _joined(documents)]
+    feeds = (*of, *others)
+    # Those of queries in an order that is the same for all pipelines, then the tables of pipelines, this one's last.
+    of_queries = sorted((feed for feed in feeds if feed.of_query), key=lambda feed: feed.table.key)
+    last = [*of_queries, *(feed for feed in (*reversed(others), *of) if not feed.of_query)]
+    roots = {str(feed.table): feed.table for feed in last}
+    joined = [each for feed in feeds for each in _joined(feed)]
+    unstamped = {
+        str(table)
+        for table in (*(feed.table for feed in feeds), *(table for table, _ in joined))
+        if not table.watermark
+    }
     tables: dict[str, Table] = {}
-    for table in (of[0], *(table for table, _ in _joined(of))):
-        every_change = any(each.watermark is None for each, _ in joined if str(each) == str(table))
+    for table in (*(feed.table for feed in of), *(table for feed in of for table, _ in _joined(feed))):
         noted = roots.get(str(table), table)
-        tables.setdefault(str(table), replace(noted, watermark=None) if every_change else noted)
+        tables.setdefault(str(table), replace(noted, watermark=None) if str(table) in unstamped else noted)
     columns = {name: frozenset(column for each, column in joined if str(each) == name) for name in tables}
     return [NotedTable(table, columns[name]) for name, table in tables.items()]
 
 
-def _joined(documents: Documents) -> Iterator[tuple[Table, str]]:
-    """Yield every column that a join compares, on either side, with its table.
+def _joined(feed: Feed) -> Iterator[tuple[Table, str]]:
+    """Yield every column that a join compares, on either side, with its table; and those that are a query's key.
 
     On the side before too: ON DELETE SET NULL changes a foreign key and leaves the watermark as it was.
     """
-    root, ways = documents
-    for way in ways:
-        before = root
+    if feed.of_query:
+        yield from ((feed.table, name) for name in feed.table.key)
+    for way in feed.ways:
+        before = feed.table
         for join in way:
             for column_before, column in join.on:
                 yield before, column_before

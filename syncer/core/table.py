@@ -1,4 +1,4 @@
-"""The source table of a pipeline, as the catalogue describes it."""
+"""The source table of a pipeline, or what stands in its place, as the catalogue describes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Column:
 class Table:
     """A root table, or a related one, and what the settings say of it. Names are unquoted, as in the catalogue."""
 
+    #: Of a query: what the configuration calls its pipeline.
     schema: str
+    #: Of a query: what it is called in statements.
     name: str
     columns: Mapping[str, Column]
     key: tuple[str, ...]
@@ -41,6 +43,15 @@ class Table:
     where: str | None = None
     #: The column whose value decides on a document's shard; NULL and an empty text leave that to the document's id.
     routing: str | None = None
+    #: A SELECT that stands in its place.
+    query: str | None = None
+    #: It is a view, materialized or not.
+    view: bool = False
+
+    @property
+    def derived(self) -> bool:
+        """Its rows are made of other tables' rows: those tables tell what changes."""
+        return self.view or self.query is not None
 
     @property
     def watermark_column(self) -> Column:

@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 
 from syncer.core.change import WHOLE_TABLE, Change
 from syncer.core.error import SinkUnavailable
-from syncer.core.fan_out import FanOut
 from syncer.core.horizon import Horizon, Scan
 from syncer.core.key import Key
 from syncer.core.ledger import Ledger
@@ -65,7 +64,7 @@ class _Progress:
     #: By feed, where a scan ended early.
     reached: dict[str, Position] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
-    #: Not in the window before what they say is committed: rejected rows, and tables that were truncated.
+    #: Not known before what they say is committed: rejected rows, rows of many documents, tables that were truncated.
     unsaid: list[Origin] = field(default_factory=list)
     deferred: dict[Place, Change] = field(default_factory=dict)
     #: Not only changes: dead letters stay due, and a portion of a fan-out is read again.
@@ -73,7 +72,6 @@ class _Progress:
     #: Why one key was put off.
     deferred_reason: str | None = None
     reconcile: datetime | None = None
-    fan_outs: list[FanOut] = field(default_factory=list)
     retry_after: float | None = None
     #: Somebody else wants the lease: no feed is read further.
     wanted: bool = False
@@ -169,6 +167,7 @@ class Poller:
             progress.deferred_reason,
             max((scans[name].t - at.watermark for name, at in progress.reached.items()), default=timedelta()),
             self._fan_outs.waiting,
+            self._fan_outs.caught_up,
         )
 
     def _named(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[Named]:
@@ -191,15 +190,16 @@ class Poller:
             yield Origin(feed_name, change)
         for feed in self._feeds:
             for change in self._changes(feed, scans[feed.name], progress):
+                origin = Origin(feed.name, change)
                 if self._window.holds(feed.name, change) or self._is_deferred(feed.name, change):
                     continue
-                if change.key == WHOLE_TABLE:
+                if change.fans_out_by is not None:
+                    progress.unsaid.append(origin)
+                elif change.key == WHOLE_TABLE:
                     progress.reconcile = max(progress.reconcile or change.watermark, change.watermark)
-                    progress.unsaid.append(Origin(feed.name, change))
+                    progress.unsaid.append(origin)
                 else:
-                    if change.rest is not None:
-                        progress.fan_outs.append(FanOut(feed.name, change.rest, after=change.key))
-                    yield Origin(feed.name, change)
+                    yield origin
 
     def _is_deferred(self, feed: str, change: Change) -> bool:
         """Tell whether this very change is sent again anyway."""
@@ -273,10 +273,11 @@ class Poller:
             for name, scan in scans.items()
         }
         positions = {name: checkpoint.position for name, checkpoint in checkpoints.items()}
-        fanned_out = self._fan_outs.settled(progress.put_off, progress.fan_outs)
+        begun = self._fan_outs.begun_by(progress.unsaid)
+        fanned_out = self._fan_outs.fanned_out(progress.put_off, begun)
         if fanned_out or self._commit_due(positions, progress):
             settled = progress.ledger.close(checkpoints, progress.reconcile)
-            self._commit(replace(settled, fanned_out=fanned_out, begun=progress.fan_outs))
+            self._commit(replace(settled, fanned_out=fanned_out, begun=begun))
             self._committed, self._committed_at = positions, self._clock.monotonic()
         for origin in progress.unsaid:
             self._window.add(origin.feed, origin.change)
@@ -297,7 +298,7 @@ class Poller:
     def _commit_due(self, positions: Mapping[str, Position], progress: _Progress) -> bool:
         return bool(
             progress.report.read
-            or progress.reconcile
+            or progress.unsaid
             or any(p.watermark < self._committed[name].watermark for name, p in positions.items())
             or self._clock.monotonic() - self._committed_at >= QUIET_COMMIT_SECONDS
         )

@@ -29,7 +29,9 @@ class Polled:
     behind: timedelta = timedelta()
     #: Documents that a related row is part of are still to come.
     fanning_out: bool = False
+    #: Those that were so when polling began have been delivered.
+    fanned_out: bool = True
 
     @property
     def caught_up(self) -> bool:
-        return not (self.more or self.deferred or self.fanning_out)
+        return self.fanned_out and not (self.more or self.deferred)

@@ -50,8 +50,12 @@ class ChangeFeed(Protocol):
 class RelatedFeed(ChangeFeed, Protocol):
     """A feed of another table than the root, whose changes name the documents that its rows are part of.
 
-    A change that has a `rest` stands for more documents than that page names: `documents` returns them.
+    A change that fans out stands for more documents than a page holds: `documents` returns them.
     """
+
+    @property
+    def way(self) -> str:
+        """What tells the way from documents to the table from others."""
 
     def documents(self, fan_out: FanOut, rows: int) -> Sequence[Key]:
         """Return up to so many keys that are in reach of a fan-out (`after`, `through`), in order.

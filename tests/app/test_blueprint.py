@@ -12,7 +12,7 @@ import pytest
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.pipeline_settings import PipelineSettings
-from syncer.app.pipeline_table import pipeline_fields, pipeline_table
+from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_table
 from syncer.core.error import SourceUnavailable
 from syncer.core.field import VectorField
 from tests.app.deployment import Deployment
@@ -36,10 +36,11 @@ def drawn(deployment: Deployment) -> DrawUp:
         try:
             table = pipeline_table(session, "articles", parsed)
             fields = pipeline_fields(session, "articles", parsed, table)
+            feeds = pipeline_feeds(session, "articles", parsed, table, fields)
         finally:
             session.close()
         vectors = [VectorField("embedding", parsed.embedding.text, 4)] if parsed.embedding else []
-        return draw_up("articles", parsed, "articles", table, fields, vectors, MODEL if vectors else None)
+        return draw_up("articles", parsed, "articles", table, feeds, fields, vectors, MODEL if vectors else None)
 
     return draw
 

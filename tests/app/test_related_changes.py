@@ -29,8 +29,8 @@ RELATIONS: dict[str, Any] = {
 FIELDS = {"author": {"relation": "author"}, "tags": {"column": "tags.name", "type": "keyword"}}
 
 
-def indexed(deployment: Deployment) -> dict[str, Any]:
-    alias = f"{deployment.prefix}-articles"
+def indexed(deployment: Deployment, name: str = "articles") -> dict[str, Any]:
+    alias = f"{deployment.prefix}-{name}"
     deployment.elastic.client.indices.refresh(index=alias)
     hits = deployment.elastic.client.search(index=alias, source_excludes=["_syncer"])["hits"]["hits"]
     return {hit["_id"]: hit["_source"] for hit in hits}

@@ -14,7 +14,7 @@ from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.pipeline_settings import PipelineSettings
-from syncer.app.pipeline_table import pipeline_fields, pipeline_table
+from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_table
 from syncer.core.definition import differences_between
 from syncer.core.error import ConfigurationError, SourceUnavailable
 from syncer.core.field import VectorField
@@ -33,7 +33,7 @@ CREATE TABLE comments (
     id integer PRIMARY KEY, article_id integer, author_id integer, body text, marks integer[], likes bigint,
     created_at timestamptz DEFAULT '2024-05-01'
 );
-CREATE TABLE tags (id integer PRIMARY KEY, name text, weight integer, updated_at date);
+CREATE TABLE tags (id integer PRIMARY KEY, name text, weight integer, updated_at date, place point);
 CREATE TABLE article_tags (article_id integer, tag_id integer, PRIMARY KEY (article_id, tag_id));
 CREATE VIEW everybody AS SELECT * FROM authors;
 INSERT INTO countries VALUES ('it', 'Italy');
@@ -95,8 +95,9 @@ def drawn(session: Session, **changes: Any) -> Blueprint:
     settings = PipelineSettings.model_validate(values)
     table = pipeline_table(session, "articles", settings)
     fields = pipeline_fields(session, "articles", settings, table)
+    feeds = pipeline_feeds(session, "articles", settings, table, fields)
     vectors = [VectorField("embedding", settings.embedding.text, 4)] if settings.embedding else []
-    return draw_up("articles", settings, "articles", table, fields, vectors, None)
+    return draw_up("articles", settings, "articles", table, feeds, fields, vectors, None)
 
 
 def related(of: str = "author", **changes: Any) -> dict[str, Any]:
@@ -268,6 +269,7 @@ def test_what_changed_in_a_relation_is_told(session: Session) -> None:
         ("author", {"soft_delete": "name"}, "author.soft_delete: public.authors.name is of type text", "where:"),
         ("author", {"where": "born < now()"}, "author.where: now() makes rows enter and leave", "keep a column"),
         ("tags", {"watermark_zone": "UTC"}, "tags.watermark_zone: public.tags has no watermark", "tags.watermark"),
+        ("tags", {"order_by": "-place"}, "tags.order_by: public.tags.place is of type point, which has no", "another"),
         ("tags", {"order_by": "wait"}, "tags.order_by: public.tags has no column wait", "did you mean"),
         (
             "tags",
@@ -296,6 +298,19 @@ def test_a_relation_that_cannot_be(of: str, changes: dict[str, Any], message: st
     assert message in raised.value.message
     assert raised.value.message.startswith(f"pipelines.articles.relations.{of}")
     assert hint in raised.value.hint
+
+
+def test_equality_that_forgets_how_values_are_written_is_refused(postgres_url: str, session: Session) -> None:
+    """A tombstone keeps a value as it was written in one row; the other one may write an equal one otherwise."""
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        try:
+            admin.execute("CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+        except psycopg.errors.FeatureNotSupported:
+            pytest.skip("the server was built without ICU")
+        admin.execute("ALTER TABLE countries ALTER COLUMN code TYPE text COLLATE loose")
+    with pytest.raises(ConfigurationError, match="has a nondeterministic collation") as raised:
+        drawn(session)
+    assert raised.value.message.startswith("pipelines.articles.relations.author.relations.country.on")
 
 
 @pytest.mark.parametrize(

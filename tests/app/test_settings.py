@@ -243,6 +243,27 @@ def test_what_is_required_is_named(tmp_path: Path) -> None:
         assert f"{name}: is missing" in message
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("{query: SELECT 1, key: id}", "articles.feeds: is missing"),
+        ("{query: SELECT 1, feeds: {a: {}}}", "articles.key: is missing"),
+        ("{table: a, query: SELECT 1, key: id, feeds: {a: {}}}", "articles.query: stands in place of table"),
+        ("{table: a, feeds: {a: {}}}", "articles.key: is missing"),
+        ("{query: SELECT 1, key: id, feeds: {a: {}}, watermark: b}", "articles.watermark: does not go with feeds"),
+        ("{query: SELECT 1, key: id, feeds: {a: {}}, watermark_zone: UTC}", "articles.watermark_zone: does not go"),
+        ("{query: SELECT 1, key: id, feeds: {a: {}}, routing: b}", "articles.routing: does not go with feeds"),
+        ("{table: a, key: id, feeds: {a: {}}, relations: {b: {table: b, on: {a: b}}}}", "articles.relations: does not"),
+        ("{query: SELECT 1, key: id, feeds: {a: {watermark_zone: Europe/Berlin}}}", "poll.margin: must be 61m or more"),
+        ("{query: SELECT 1, key: id, feeds: {a: {column: b}}}", "feeds.a.column: unknown setting"),
+    ],
+)
+def test_a_query_has_feeds_in_place_of_a_watermark(settings: str, said: str, tmp_path: Path) -> None:
+    """And so has a view; what is of a table's own rows does not go with them."""
+    text = FIVE_LINES.partition("      articles:")[0] + f"      articles: {settings}\n"
+    assert said in refused(text, folder=tmp_path)
+
+
 def test_two_pipelines_cannot_feed_one_alias(tmp_path: Path) -> None:
     """Each would remove the other's documents."""
     text = FIVE_LINES + "      other: {table: b, index: {alias: articles}}\n"

@@ -42,7 +42,7 @@ def test_a_fan_out_that_begins_again_goes_round_from_where_it_is(lease: Lease) -
 
 def test_fan_outs_take_turns(store: Store, lease: Lease) -> None:
     """The one that has waited longest is next; one that ended in the settlement in which it begins anew is there."""
-    other = replace(BEGUN, values=("7", "2"))
+    other = replace(BEGUN, reached_by=("7", "2"))
     lease.commit(Settlement(begun=[BEGUN]))
     lease.commit(Settlement(begun=[other]))
     assert store.overview(INDEX).fan_outs == 2
@@ -55,17 +55,17 @@ def test_fan_outs_take_turns(store: Store, lease: Lease) -> None:
     assert lease.fan_out() == other
 
 
-def test_fan_outs_differ_by_feed_and_by_each_value(lease: Lease) -> None:
+def test_fan_outs_differ_by_way_and_by_each_value(lease: Lease) -> None:
     """Whatever is in them."""
     for key in ODD_KEYS:
-        for feed in ("authors", "editors"):
-            lease.commit(Settlement(begun=[FanOut(feed, key, after=key, through=key, again=key)]))
+        for way in ("authors", "editors"):
+            lease.commit(Settlement(begun=[FanOut(way, key, after=key, through=key, again=key)]))
     found = set()
     while (fan_out := lease.fan_out()) is not None:
-        found.add((fan_out.feed, fan_out.values))
-        assert fan_out.after == fan_out.through == fan_out.again == fan_out.values
+        found.add(fan_out.place)
+        assert fan_out.after == fan_out.through == fan_out.again == fan_out.reached_by
         lease.commit(Settlement(fanned_out={fan_out: None}))
-    assert found == {(feed, key) for key in ODD_KEYS for feed in ("authors", "editors")}
+    assert found == {(way, key) for key in ODD_KEYS for way in ("authors", "editors")}
 
 
 def test_a_fan_out_belongs_to_one_index(state: SharedState, lease: Lease) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from syncer.core.feed import Feed
 from syncer.core.noted_table import NotedTable, noted_tables
 from syncer.core.relation import Join
 from syncer.core.table import Table
@@ -26,13 +28,13 @@ BY_TAG = Join(TAG, (("tag", "id"),))
 
 def test_a_table_that_stands_alone_is_noted_by_its_key() -> None:
     """No column besides."""
-    assert noted_tables((ARTICLE, ())) == [NotedTable(ARTICLE, frozenset())]
+    assert noted_tables([Feed(ARTICLE)]) == [NotedTable(ARTICLE, frozenset())]
 
 
 def test_both_sides_of_every_join_are_noted() -> None:
     """The root comes first; tables between are among them, once."""
     ways = [(BY_AUTHOR,), (BY_AUTHOR, BY_COUNTRY), (TAGGED,), (TAGGED, BY_TAG)]
-    found = noted_tables((ARTICLE, ways))
+    found = noted_tables([Feed(ARTICLE, ways)])
     assert columns(found) == {
         "article": {"author", "id"},
         "author": {"id", "country"},
@@ -45,15 +47,15 @@ def test_both_sides_of_every_join_are_noted() -> None:
 
 def test_other_pipelines_have_their_columns_noted_too() -> None:
     """Of the tables that this one has, and of no others."""
-    found = noted_tables((ARTICLE, [(BY_AUTHOR,)]), [(AUTHOR, [(BY_COUNTRY,)]), (TAG, ())])
+    found = noted_tables([Feed(ARTICLE, [(BY_AUTHOR,)])], [Feed(AUTHOR, [(BY_COUNTRY,)]), Feed(TAG)])
     assert columns(found) == {"article": {"author"}, "author": {"id", "country"}}
 
 
 def test_a_root_is_noted_by_its_pipeline_s_key_and_routing() -> None:
     """By this pipeline's, where it is the root of several."""
     routed, otherwise = a_table("author", routing="tenant"), a_table("author", routing="country")
-    assert noted_tables((ARTICLE, [(BY_AUTHOR,)]), [(routed, ())])[1].table is routed
-    assert noted_tables((routed, ()), [(otherwise, ())])[0].table is routed
+    assert noted_tables([Feed(ARTICLE, [(BY_AUTHOR,)])], [Feed(routed)])[1].table is routed
+    assert noted_tables([Feed(routed)], [Feed(otherwise)])[0].table is routed
 
 
 def test_one_that_goes_without_the_watermark_has_every_change_noted() -> None:
@@ -61,9 +63,25 @@ def test_one_that_goes_without_the_watermark_has_every_change_noted() -> None:
     without = Join(a_table("author", watermark=None), (("author", "id"),))
     routed = a_table("author", routing="tenant")
     for of, others in (
-        ((ARTICLE, [(without,)]), [(routed, ())]),
-        ((routed, ()), [(ARTICLE, [(without,)])]),
-        ((routed, ()), [(ARTICLE, [(BY_AUTHOR,)]), (ARTICLE, [(without,)])]),
+        (Feed(ARTICLE, [(without,)]), [Feed(routed)]),
+        (Feed(routed), [Feed(ARTICLE, [(without,)])]),
+        (Feed(routed), [Feed(ARTICLE, [(BY_AUTHOR,)]), Feed(ARTICLE, [(without,)])]),
     ):
-        [table] = [noted.table for noted in noted_tables(of, others) if noted.table.name == "author"]
+        [table] = [noted.table for noted in noted_tables([of], others) if noted.table.name == "author"]
         assert (table.watermark, table.routing) == (None, "tenant")
+
+
+def test_the_feed_of_a_query_is_noted_by_columns() -> None:
+    """The key is that of a pipeline whose table it is, and else the same one whoever asks."""
+    line = replace(a_table("line"), key=("article",))
+    of, other = Feed(line, of_query=True), Feed(replace(line, key=("buyer",)), of_query=True)
+    columns = frozenset({"article", "buyer"})
+    assert noted_tables([of], [other]) == noted_tables([other], [of]) == [NotedTable(other.table, columns)]
+    assert noted_tables([of], [Feed(a_table("line"))]) == [NotedTable(a_table("line"), frozenset({"article"}))]
+
+
+def test_a_feed_without_watermark_has_every_change_noted() -> None:
+    """Of several feeds the tables with the key come first."""
+    without = a_table("price", watermark=None)
+    found = noted_tables([Feed(ARTICLE, [(BY_AUTHOR,)]), Feed(without)])
+    assert [noted.table for noted in found] == [ARTICLE, without, AUTHOR]

@@ -15,6 +15,7 @@ import pytest
 from syncer.adapters.clock import SystemClock
 from syncer.app.blueprint import Blueprint
 from syncer.app.noted import noted_by
+from syncer.app.reader import source_reader
 from syncer.app.settings import Settings
 from syncer.app.wiring import Application
 from syncer.core.key import document_id
@@ -70,7 +71,7 @@ def _example(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Exam
         for noted in noted_by(session, name, settings):
             install(session, noted.table, columns=noted.columns)
         session.close()
-        reader = application._reader(plan)
+        reader = source_reader(plan, application.source_session(), SCHEMA)
         yield Example(admin, plan, reader, json.loads((folder / "expected.json").read_text()))
         reader.close()
     application.close()

@@ -10,7 +10,7 @@ TESTS = ("tests/engine/test_fan_outs.py",)
 FAN_OUT_MUTANTS = (
     Mutant(
         "what is left of a fan-out is kept with the checkpoint that passes its row",
-        (Edit(POLL, "fanned_out=fanned_out, begun=progress.fan_outs)", "fanned_out=fanned_out)"),),
+        (Edit(POLL, "fanned_out=fanned_out, begun=begun)", "fanned_out=fanned_out)"),),
         TESTS,
     ),
     Mutant(
@@ -25,7 +25,12 @@ FAN_OUT_MUTANTS = (
     ),
     Mutant(
         "a portion of which something is put off is not taken for delivered",
-        (Edit(FAN_OUTS, "self._left if put_off.isdisjoint(self._portion) else {}", "self._left"),),
+        (Edit(FAN_OUTS, "for key in self._portion if key in put_off]", "for key in self._portion if False]"),),
+        TESTS,
+    ),
+    Mutant(
+        "what was put off is forgotten where the row changes again",
+        (Edit(FAN_OUTS, "            self._portion, self._left = (), {}\n", "            pass\n"),),
         TESTS,
     ),
     Mutant(
@@ -35,7 +40,7 @@ FAN_OUT_MUTANTS = (
     ),
     Mutant(
         "syncer run --once goes on until fan-outs have ended",
-        (Edit("syncer/engine/polled.py", "self.deferred or self.fanning_out)", "self.deferred)"),),
+        (Edit("syncer/engine/polled.py", "self.fanned_out and not", "not"),),
         TESTS,
     ),
 )

@@ -31,12 +31,12 @@ class IndexEntry:
 
     def settle(self, settlement: Settlement) -> int:
         for was, left in settlement.fanned_out.items():
-            del self.fan_outs[was.feed, was.values]
+            del self.fan_outs[was.place]
             if left is not None:
-                self.fan_outs[was.feed, was.values] = left
+                self.fan_outs[was.place] = left
         for begun in settlement.begun:
-            under_way = self.fan_outs.get((begun.feed, begun.values))
-            self.fan_outs[begun.feed, begun.values] = under_way.begun_again() if under_way else begun
+            under_way = self.fan_outs.get(begun.place)
+            self.fan_outs[begun.place] = under_way.begun_again() if under_way else begun
         for letter in settlement.dead_letters:
             known = self.dead_letters.get(letter.key)
             self.dead_letters[letter.key] = known.again(letter) if known else letter

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from syncer.adapters.memory.source import MemoryRelation, MemoryTable
-from syncer.core.change import WHOLE_TABLE, Change, Page
+from syncer.core.change import NO_KEY, WHOLE_TABLE, Change, Page
 from syncer.core.fan_out import FanOut
 from syncer.core.key import Key
 from syncer.core.position import Position
@@ -28,6 +28,10 @@ class MemoryRelatedFeed:
         return f"{self._relation.table.name} by {self._relation.name}"
 
     @property
+    def way(self) -> str:
+        return self._relation.name
+
+    @property
     def watermark_zone(self) -> str | None:
         return None
 
@@ -36,7 +40,7 @@ class MemoryRelatedFeed:
 
     def documents(self, fan_out: FanOut, rows: int) -> Sequence[Key]:
         after, through = fan_out.after, fan_out.through
-        keys = self._documents(fan_out.values[0])
+        keys = self._documents(fan_out.reached_by[0])
         in_reach = [k for k in keys if (after is None or k > after) and (through is None or k <= through)]
         return in_reach[:rows]
 
@@ -84,7 +88,7 @@ def _page(found: Sequence[_Found], documents: Callable[[str], Sequence[Key]], ro
             if last is not None:
                 return Page(changes, last)
             assert led_by is not None
-            return Page([*named[: rows - 1], replace(named[rows - 1], rest=(led_by,))], _position(row))
+            return Page([replace(row, key=NO_KEY, fans_out_by=(led_by,))], _position(row))
         changes += named
         last = _position(row)
     return Page(changes, last if len(found) >= rows else None)

@@ -19,6 +19,7 @@ _WATERMARK_TYPES = ("timestamptz", "timestamp")
 #: The watermark of a related table, where none is named.
 USUAL_WATERMARK = "updated_at"
 _SOFT_DELETE_TYPES = ("timestamptz", "timestamp", "date", "bool")
+_VIEWS = ("v", "m")
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 # A name is taken as the catalogue has it, or as SQL quotes it; after a dot in it, or in the search_path.
@@ -41,16 +42,25 @@ SELECT n.nspname || '.' || c.relname AS full_name, c.relname AS name
  WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
 """)
 
+_OF_TABLE = """
+SELECT attnum, attname, attnotnull, attgenerated = 'v' AS virtual, atttypid AS type, atttypmod AS typmod
+  FROM pg_catalog.pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped
+"""
+_LISTED = """
+SELECT attnum, attname, false AS attnotnull, false AS virtual, type, typmod
+  FROM unnest(CAST(:names AS text[]), CAST(:types AS oid[]), CAST(:typmods AS int4[]))
+       WITH ORDINALITY AS listed (attname, type, typmod, attnum)
+"""
+
 # Domains and arrays are unwrapped until a type is reached that is neither; `point` and `name` have elements, but are
 # no arrays. Types outside pg_catalog are written with their schema, so that no search_path is needed to find them.
 # -1 asks for the type without a length: `varchar(3)` would cut a key off. PostGIS's types keep what says whether they
 # are points.
-_COLUMNS = text(r"""
+_COLUMNS = r"""
 WITH RECURSIVE unwrapped AS (
-    SELECT a.attnum, a.attname, a.attnotnull, a.attgenerated = 'v' AS virtual, t.oid, t.typtype, t.typcategory,
-           t.typelem, t.typbasetype, t.typtypmod, a.atttypmod AS typmod, false AS is_array
-      FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
-     WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
+    SELECT a.attnum, a.attname, a.attnotnull, a.virtual, t.oid, t.typtype, t.typcategory,
+           t.typelem, t.typbasetype, t.typtypmod, a.typmod, false AS is_array
+      FROM ({columns}) AS a JOIN pg_catalog.pg_type AS t ON t.oid = a.type
     UNION ALL
     SELECT u.attnum, u.attname, u.attnotnull, u.virtual, t.oid, t.typtype, t.typcategory,
            t.typelem, t.typbasetype, t.typtypmod, CASE WHEN u.typtype = 'd' THEN u.typtypmod ELSE u.typmod END,
@@ -70,7 +80,8 @@ SELECT u.attname AS name, t.typname AS type, u.typtype AS kind, u.is_array, NOT 
   JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
  WHERE u.typtype <> 'd' AND NOT (u.typcategory = 'A' AND u.typelem <> 0)
  ORDER BY u.attnum
-""")
+"""
+_TABLE_COLUMNS, _LISTED_COLUMNS = (text(_COLUMNS.format(columns=columns)) for columns in (_OF_TABLE, _LISTED))
 
 _PRIMARY_KEY = text("""
 SELECT a.attname
@@ -92,48 +103,67 @@ def read_table(
     where: str | None,
     routing: str | None,
     setting: str,
+    view: bool = False,
 ) -> Table:
     """Return the table called `name`, as `schema.table` or by the search_path; no `key`: its primary key; no
-    `watermark`: the usual column, if there is one of a time type.
+    `watermark`: the usual column, if there is one of a time type. view: it must be a view, which has none.
 
     setting: what the configuration calls the pipeline or relation, like `pipelines.articles`. Raises
     ConfigurationError, which names the setting, where the table, a column or a zone is not there or cannot serve.
     """
     with session.use() as connection:
-        found = _relation(connection, name, f"{setting}.table")
-        columns = {row.name: _column(row) for row in connection.execute(_COLUMNS, {"oid": found.oid})}
+        found = _relation(connection, name, f"{setting}.table", view=view)
+        columns = {row.name: _column(row) for row in connection.execute(_TABLE_COLUMNS, {"oid": found.oid})}
         table = Table(
             schema=found.schema,
             name=found.name,
             columns=columns,
             key=tuple(key) or _primary_key(connection, found, f"{setting}.key"),
-            watermark=watermark or _usual_watermark(columns),
+            watermark=None if view else watermark or _usual_watermark(columns),
             watermark_zone=watermark_zone,
             soft_delete=soft_delete,
             where=where,
             routing=routing,
+            view=view,
         )
-        for column in table.key:
-            _check_key_column(table, column, f"{setting}.key")
         _check_watermark(table, setting)
-        _check_soft_delete(table, f"{setting}.soft_delete")
         if routing is not None:
             noted(table, routing, f"{setting}.routing")
-        if where is not None:
-            check_stable(connection, table, where, f"{setting}.where")
+        check_rows(connection, table, setting)
     return table
 
 
-def _relation(connection: Connection, name: str, setting: str) -> Row[Any]:
+def described_columns(
+    connection: Connection, names: Sequence[str], types: Sequence[int], typmods: Sequence[int]
+) -> Mapping[str, Column]:
+    """Return the columns of a result by what the server describes it by; types: oids."""
+    listed = {"names": list(names), "types": list(types), "typmods": list(typmods)}
+    return {row.name: _column(row) for row in connection.execute(_LISTED_COLUMNS, listed)}
+
+
+def check_rows(connection: Connection, table: Table, setting: str) -> None:
+    """Raise ConfigurationError where the key, or what decides which rows have documents, cannot serve."""
+    for column in table.key:
+        _check_key_column(table, column, f"{setting}.key")
+    _check_soft_delete(table, f"{setting}.soft_delete")
+    if table.where is not None:
+        check_stable(connection, table, table.where, f"{setting}.where")
+
+
+def _relation(connection: Connection, name: str, setting: str, *, view: bool) -> Row[Any]:
     found = connection.execute(_RELATION, {"name": name}).one_or_none()
     if found is None:
         names = connection.execute(_RELATION_NAMES).all()
         known = [row.full_name if "." in name else row.name for row in names]
         raise ConfigurationError(f"{setting}: there is no table {name}", hint=suggestion(name, known))
-    if found.kind in _KINDS:
+    if view and found.kind not in _VIEWS:
+        raise ConfigurationError(
+            f"{setting}: {found.schema}.{found.name} is no view", hint="feeds are for a query or a view: leave them out"
+        )
+    if found.kind in _KINDS and not view:
         raise ConfigurationError(
             f"{setting}: {found.schema}.{found.name} is {_KINDS[found.kind]}, which cannot be followed",
-            hint="name the table that its rows come from",
+            hint="name the table that its rows come from; a pipeline's own table may be a view where it has feeds",
         )
     return found
 

@@ -29,10 +29,10 @@ from syncer.adapters.postgres.sql import (
     key_texts,
     listed_keys,
     number,
-    readable,
     relation,
     short_columns,
     text_of,
+    written_out,
 )
 from syncer.adapters.postgres.tables import qualified
 from syncer.core.comparison import Digest
@@ -53,6 +53,7 @@ SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transacti
 #: A key that is not of its column's type, or that a domain refuses.
 _NOT_OF_THE_TYPE = ("22", "23")
 _ESTIMATE = text("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(:name)")
+_EXPLAIN = "EXPLAIN (FORMAT JSON) "
 
 
 class PostgresDigests:
@@ -67,8 +68,8 @@ class PostgresDigests:
         #: For questions in between.
         self._questions = open_session()
         self._documents = PostgresDocuments(self._rows, table, fields, ())
-        self._statement = readable(_statement(table, fields))
-        self._keys_statement = readable(_keys_statement(table))
+        self._statement = written_out(_statement(table, fields))
+        self._keys_statement = written_out(_keys_statement(table))
         self._lock = Lock()
         #: Interrupts the statement that runs, if one does.
         self._interrupt: Callable[[], None] | None = None
@@ -78,6 +79,10 @@ class PostgresDigests:
         """Return about how many rows there are; see `ports.SourceDigests`."""
         name = qualified(self._table.schema, self._table.name)
         with self._questions.use() as connection:
+            if self._table.derived:
+                every = select(number(1)).select_from(relation(self._table))
+                [explained] = _execute(connection, _EXPLAIN + written_out(every)).scalar_one()
+                return int(explained["Plan"]["Plan Rows"])
             return int(connection.execute(_ESTIMATE, {"name": name}).scalar() or 0)
 
     def pages(self) -> Iterator[Sequence[Digest]]:

@@ -28,7 +28,7 @@ class FanOutStore:
         if row is None:
             return None
         after, through, again = (None if key is None else tuple(key) for key in (row.after, row.through, row.again))
-        return FanOut(row.feed, tuple(row.reached_by), after, through, again)
+        return FanOut(row.way, tuple(row.reached_by), after, through, again)
 
     def count(self, connection: Connection, index: str) -> int:
         """Return how many there are."""
@@ -57,8 +57,8 @@ class FanOutStore:
             {
                 "index": index,
                 "digest": _digest(each),
-                "feed": each.feed,
-                "reached_by": list(each.values),
+                "way": each.way,
+                "reached_by": list(each.reached_by),
                 "after": each.after,
                 "through": each.through,
                 "again": each.again,
@@ -70,4 +70,4 @@ class FanOutStore:
 
 def _digest(fan_out: FanOut) -> bytes:
     # Stands for the values in the primary key: a B-tree refuses entries above 2.7 kB.
-    return hashlib.sha256("\0".join((fan_out.feed, *fan_out.values)).encode()).digest()
+    return hashlib.sha256("\0".join((fan_out.way, *fan_out.reached_by)).encode()).digest()

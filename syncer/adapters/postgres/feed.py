@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, TableClause, and_, bindparam, column, func, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, column, func, select, tuple_
 
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.sql import (
     SqlType,
+    has_key,
     key_bound,
     key_of,
     key_parts,
@@ -85,7 +86,7 @@ def page(table: Table, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...]
     return (
         select(*key_texts(table, columns), watermark.label("watermark"), text_of(column("xmin")).label("row_version"))
         .select_from(source)
-        .where(above, watermark <= watermark_parameter(table, "until"))
+        .where(above, watermark <= watermark_parameter(table, "until"), *has_key(table, columns))
         .order_by(watermark, *key)
         .limit(number(rows))
     )
@@ -131,7 +132,7 @@ def unreachable(session: Session, table: Table, clock: datetime) -> Unreachable:
     return Unreachable(missing, min(below + above, COUNTED_MAX), future)
 
 
-def _count(source: TableClause, condition: ColumnElement[bool]) -> ColumnElement[int]:
+def _count(source: FromClause, condition: ColumnElement[bool]) -> ColumnElement[int]:
     rows = select(number(1)).select_from(source).where(condition).limit(number(COUNTED_MAX)).subquery("rows")
     return select(func.count()).select_from(rows).scalar_subquery()
 

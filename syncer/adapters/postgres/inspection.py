@@ -25,7 +25,7 @@ SELECT current_user AS name, current_database() AS database,
 
 # By the catalogue, not by to_regclass(): that fails for a role that may not use the schema.
 _TABLE = text("""
-SELECT c.oid, c.relkind = 'p' AS partitioned,
+SELECT c.oid, c.relkind = 'p' AS partitioned, c.relkind = 'm' AS materialized,
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
        row_security_active(c.oid) AS policies_apply,
        EXISTS (SELECT FROM pg_subscription_rel AS s
@@ -83,6 +83,8 @@ class TableFacts:
     #: Row-level security would hide rows from this role.
     policies_apply: bool
     partitioned: bool
+    #: A materialized view.
+    materialized: bool
     #: Filled by a subscription of logical replication.
     subscribed: bool
     #: A unique index makes the key unique.
@@ -140,6 +142,7 @@ def table_facts(session: Session, table: Table) -> TableFacts:
         readable=facts.readable,
         policies_apply=facts.policies_apply,
         partitioned=facts.partitioned,
+        materialized=facts.materialized,
         subscribed=facts.subscribed,
         key_unique=any(i.is_unique and i.columns and set(i.columns) <= set(table.key) for i in indices),
         ordered=any(

@@ -16,6 +16,7 @@ from syncer.adapters.postgres.session import Session, reason_of, sqlstate
 from syncer.adapters.postgres.sql import (
     SqlType,
     condition,
+    has_key,
     key_bound,
     key_list_values,
     key_of,
@@ -89,7 +90,10 @@ class PostgresKeyFeed:
         columns = named(table, source)
         key = tuple_(*key_parts(table, columns))
         statement: Select[*tuple[Any, ...]] = (
-            select(*key_texts(table, columns)).select_from(source).order_by(*key_parts(table, columns))
+            select(*key_texts(table, columns))
+            .select_from(source)
+            .where(*has_key(table, columns))
+            .order_by(*key_parts(table, columns))
         )
         if after is not None:
             statement = statement.where(key > tuple_(*key_bound(table, "after")))

@@ -49,6 +49,10 @@ class PostgresRelatedFeed:
         return feed_name(self._way.root, self._way.joins)
 
     @property
+    def way(self) -> str:
+        return self.name
+
+    @property
     def watermark_zone(self) -> str | None:
         return self._table.watermark_zone
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, cast, func, select
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.sql import SqlType
 from syncer.adapters.postgres.tombstone_table import TombstoneTable, position_of, read_castable
-from syncer.adapters.postgres.way_back import Pair, WayBack, documents_of, page_of
+from syncer.adapters.postgres.way_back import Pair, WayBack, documents_of, feed_name, page_of
 from syncer.core.change import WHOLE_TABLE, Page
 from syncer.core.fan_out import FanOut
 from syncer.core.key import Key
@@ -38,6 +38,10 @@ class PostgresRelatedTombstones:
     @property
     def name(self) -> str:
         return f"{self._tombstones.name} by {self._way}"
+
+    @property
+    def way(self) -> str:
+        return feed_name(self._way.root, self._way.joins)
 
     @property
     def watermark_zone(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from syncer.adapters.postgres.catalog import existing, noted, read_table
@@ -17,6 +17,13 @@ from syncer.core.table import Table
 #: Of a path of relations: it is part of names in the hydration statement, which Postgres cuts off at 63.
 _PATH_BYTES_MAX = 48
 _NO_OPERATOR = ("42883", "42725")
+
+_IS_LOOSE = text("""
+SELECT NOT o.collisdeterministic
+  FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_collation AS o ON o.oid = a.attcollation
+ WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column
+""")
 
 
 def read_relations(
@@ -60,7 +67,13 @@ def _relation(
                 hint=suggestion(column, [*before.columns, *relations]),
             )
     for order in declared.order:
-        existing(before, order.column, f"{setting}.order_by")
+        column_type = existing(before, order.column, f"{setting}.order_by").sql_type
+        with session.use() as connection:
+            if not _accepted(connection, f"SELECT FROM (SELECT CAST(NULL AS {column_type}) AS x) AS t ORDER BY x"):
+                raise ConfigurationError(
+                    f"{setting}.order_by: {before}.{order.column} is of type {column_type}, which has no order",
+                    hint="name another column",
+                )
     return Relation(name, tuple(joins), declared.many, declared.order, declared.limit, declared.columns, relations)
 
 
@@ -79,19 +92,26 @@ def _join(session: Session, before: Table, declared: DeclaredJoin, setting: str)
     with session.use() as connection:
         for other, column in declared.on.items():
             ours, theirs = existing(before, other, f"{setting}.on"), noted(table, column, f"{setting}.on")
-            if not _comparable(connection, ours.sql_type, theirs.sql_type):
+            # With casts that Postgres makes by itself.
+            if not _accepted(connection, f"SELECT CAST(NULL AS {ours.sql_type}) = CAST(NULL AS {theirs.sql_type})"):
                 raise ConfigurationError(
                     f"{setting}.on: {before}.{other} is of type {ours.sql_type}, {table}.{column} of type "
                     f"{theirs.sql_type}, which Postgres does not compare",
                     hint="name columns of one type, or add a generated column of that type",
                 )
+            if connection.scalar(_IS_LOOSE, {"schema": table.schema, "table": table.name, "column": column}):
+                raise ConfigurationError(
+                    f"{setting}.on: {table}.{column} has a nondeterministic collation: what triggers note of one row "
+                    "may be written otherwise than in the rows that are equal to it",
+                    hint="name columns of deterministic collations, or add a generated column of one",
+                )
     return Join(table, tuple(declared.on.items()))
 
 
-def _comparable(connection: Connection, one: str, other: str) -> bool:
-    """Tell whether there is an equality operator, with casts that Postgres makes by itself."""
+def _accepted(connection: Connection, statement: str) -> bool:
+    """Tell whether the types in a statement have its operators."""
     try:
-        connection.exec_driver_sql(f"SELECT CAST(NULL AS {one}) = CAST(NULL AS {other})")
+        connection.exec_driver_sql(statement)
     except DBAPIError as error:
         if not sqlstate(error).startswith(_NO_OPERATOR):
             raise

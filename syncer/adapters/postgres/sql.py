@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Label,
-    TableClause,
     Text,
     bindparam,
     cast,
@@ -25,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     select,
     table,
+    text,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -61,9 +61,13 @@ def quoted(name: str) -> quoted_name:
     return quoted_name(name, quote=True)
 
 
-def relation(source: Table) -> TableClause:
+def relation(source: Table) -> FromClause:
     """Return the table, to select from. Not aliased: a condition of the user's may call it by its name."""
     columns: list[ColumnClause[Any]] = [column(quoted(name)) for name in source.columns]
+    if source.query is not None:
+        # No colon in it begins a parameter, and the line break ends a comment that it may end with.
+        query = text(source.query.replace(":", r"\:") + "\n").columns(*columns)
+        return query.subquery(quoted(source.name))
     return table(quoted(source.name), *columns, schema=quoted(source.schema))
 
 
@@ -85,7 +89,7 @@ def qualified_columns(source: Table, alias: str | None = None) -> Columns:
 
     Of no FROM, which a sub-select would take for one of its own.
     """
-    rows = (alias,) if alias is not None else (source.schema, source.name)
+    rows = (alias,) if alias is not None else (source.name,) if source.query else (source.schema, source.name)
     return {name: literal_column(qualified(*rows, name)) for name in source.columns}
 
 
@@ -97,6 +101,11 @@ def text_of(expression: ColumnElement[Any]) -> ColumnElement[str]:
 def key_parts(source: Table, columns: Columns) -> list[ColumnElement[Any]]:
     """Return the key's columns."""
     return [columns[name] for name in source.key]
+
+
+def has_key(source: Table, columns: Columns) -> list[ColumnElement[bool]]:
+    """Return the conditions that no part of the key is NULL; rows without key have no document."""
+    return [columns[name].is_not(None) for name in source.key if source.columns[name].nullable]
 
 
 def key_texts(source: Table, columns: Columns) -> list[Label[str]]:
@@ -160,9 +169,14 @@ def number(value: int) -> ColumnElement[int]:
     return literal_column(str(value))
 
 
+def written_out(statement: ClauseElement) -> str:
+    """Return a statement that has no parameters, for the server: strings in it are as the user wrote them."""
+    return str(statement.compile(dialect=_READABLE))
+
+
 def readable(statement: ClauseElement) -> str:
     """Return a statement as people read it, its parameters as `:name`."""
-    return "\n".join(line.rstrip() for line in str(statement.compile(dialect=_READABLE)).splitlines())
+    return "\n".join(line.rstrip() for line in written_out(statement).splitlines())
 
 
 def _part(prefix: str, index: int) -> str:

@@ -92,7 +92,7 @@ class Tables:
             self.metadata,
             self._index(),
             Column("digest", LargeBinary, primary_key=True),
-            Column("feed", Text, nullable=False),
+            Column("way", Text, nullable=False),
             Column("reached_by", _KEY, nullable=False),
             Column("after", _KEY),
             Column("through", _KEY),

@@ -23,11 +23,12 @@ class PostgresTombstones:
     The triggers may be installed and removed while it is read.
     """
 
-    def __init__(self, session: Session, source: Table, schema: str) -> None:
-        """schema: of the tombstones."""
+    def __init__(self, session: Session, source: Table, schema: str, *, by_columns: bool = False) -> None:
+        """schema: of the tombstones. by_columns: the key is read out of the columns that are noted besides."""
         self._session = session
         self._source = source
-        self._tombstones = TombstoneTable(session, source, schema)
+        self._by_columns = by_columns
+        self._tombstones = TombstoneTable(session, source, schema, "columns" if by_columns else "routing")
 
     @property
     def name(self) -> str:
@@ -62,10 +63,16 @@ class PostgresTombstones:
     def _keys(self, connection: Connection, rows: Sequence[Row[Any]]) -> Sequence[Key | None]:
         """Return each row's key as the table writes it now, and None where it cannot be one."""
         parts = len(self._source.key)
-        noted = {tuple(row.key) for row in rows if row.key is not None}
-        possible = [key for key in noted if len(key) == parts and None not in key]
-        written = self._written(connection, possible)
-        return [WHOLE_TABLE if row.key is None else written.get(tuple(row.key)) for row in rows]
+        noted = [self._noted(row) for row in rows]
+        possible = {key for key in noted if key is not None and len(key) == parts and None not in key}
+        written = self._written(connection, list(possible))
+        return [WHOLE_TABLE if key is None else written.get(key) for key in noted]
+
+    def _noted(self, row: Row[Any]) -> tuple[Any, ...] | None:
+        """Return the key that a tombstone names, perhaps of other parts, or lacking some; None: of the whole table."""
+        if row.key is None:
+            return None
+        return tuple(map((row.columns or {}).get, self._source.key)) if self._by_columns else tuple(row.key)
 
     def _written(self, connection: Connection, keys: Sequence[Key]) -> Mapping[Key, Key]:
         def written(keys: Sequence[Key]) -> Sequence[tuple[Key, Key]]:

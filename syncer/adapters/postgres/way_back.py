@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from syncer.adapters.postgres.session import Session, sqlstate
 from syncer.adapters.postgres.sql import (
     SqlType,
+    has_key,
     key_bound,
     key_of,
     key_parts,
@@ -25,7 +26,7 @@ from syncer.adapters.postgres.sql import (
     relation,
 )
 from syncer.adapters.postgres.tables import qualified
-from syncer.core.change import Change, Page
+from syncer.core.change import NO_KEY, Change, Page
 from syncer.core.fan_out import FanOut
 from syncer.core.key import Key
 from syncer.core.position import Position
@@ -58,8 +59,8 @@ class WayBack:
         """The table's columns that tell which documents a row is part of."""
         return [column for _, column in self.joins[-1].on]
 
-    def documents(self, values: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
-        """Return the SELECT of the keys that values of `columns` lead to, in order; the root is called `document`.
+    def _reached(self, values: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
+        """Return the SELECT of the keys that values of `columns` lead to; the root is called `document`.
 
         Whatever hides rows on the way: a document changes with the row that is hidden now.
         """
@@ -67,7 +68,7 @@ class WayBack:
         found = (
             select(*key_texts(self.root, columns))
             .select_from(relation(self.root).alias(quoted("document")))
-            .order_by(*key_parts(self.root, columns))
+            .where(*has_key(self.root, columns))
         )
         before, between, conditions = columns, list[FromClause](), list[ColumnElement[bool]]()
         *others, last = self.joins
@@ -92,7 +93,21 @@ class WayBack:
         values: list[ColumnElement[Any]] = [
             literal_column(qualified(changed.name, f"on_{i + 1}")) for i in range(len(self.columns))
         ]
-        documents = self.documents(values).limit(number(rows + 1)).lateral("documents")
+        parts = key_parts(self.root, qualified_columns(self.root, "document"))
+        # Apart from their order, by OFFSET 0: of values that are not known yet, the planner would go through all
+        # documents in the order of their keys, in the hope of soon meeting as many as it is asked for.
+        reached = (
+            self._reached(values)
+            .add_columns(*[part.label(f"part_{i + 1}") for i, part in enumerate(parts)])
+            .offset(number(0))
+            .subquery("reached")
+        )
+        documents = (
+            select(*[reached.c[f"key_{i + 1}"] for i in range(len(parts))])
+            .order_by(*[reached.c[f"part_{i + 1}"] for i in range(len(parts))])
+            .limit(number(rows + 1))
+            .lateral("documents")
+        )
         # Without ORDER BY: what is lateral is read row by row, in the order of the rows. Where all rows have one
         # watermark the planner takes them for few: it would sort, and so read the documents of all of them first.
         return (
@@ -104,13 +119,14 @@ class WayBack:
     def portion(self, rows: int, *, after: bool, through: bool) -> Select[*tuple[Any, ...]]:
         """Return the SELECT of up to so many of the documents of a fan-out."""
         types = [self.table.columns[name].sql_type for name in self.columns]
-        found = self.documents([bindparam(f"value_{i + 1}", type_=SqlType(sql)) for i, sql in enumerate(types)])
-        key = row_of(*key_parts(self.root, qualified_columns(self.root, "document")))
+        parts = key_parts(self.root, qualified_columns(self.root, "document"))
+        found = self._reached([bindparam(f"value_{i + 1}", type_=SqlType(sql)) for i, sql in enumerate(types)])
+        key = row_of(*parts)
         if after:
             found = found.where(key > row_of(*key_bound(self.root, "after")))
         if through:
             found = found.where(key <= row_of(*key_bound(self.root, "through")))
-        return found.limit(number(rows))
+        return found.order_by(*parts).limit(number(rows))
 
 
 def feed_name(root: Table, joins: Sequence[Join]) -> str:
@@ -123,7 +139,7 @@ def documents_of(session: Session, way: WayBack, fan_out: FanOut, rows: int) -> 
 
     Where a column's type has changed since, what was kept may be no value of it any more, and leads nowhere.
     """
-    values = key_values("value", fan_out.values)
+    values = key_values("value", fan_out.reached_by)
     values |= key_values("after", fan_out.after or ()) | key_values("through", fan_out.through or ())
     statement = way.portion(rows, after=fan_out.after is not None, through=fan_out.through is not None)
     with session.use() as connection:
@@ -152,20 +168,20 @@ class Pair:
 def page_of(pairs: Sequence[Pair], rows: int) -> Page:
     """Return the page of up to so many changes that pairs make: up to so many, and one more where there are more.
 
-    A row whose documents were cut off is left to the next page, unless it is the first one: then the page is the first
-    of them, and the last change has what the rest is reached by. So a position never lies within a row's documents.
+    A row whose documents were cut off is left to the next page, unless it is the first one: then the page is one change
+    that fans out. So a position never lies within a row's documents.
     """
     if not pairs:
         return Page(())
     end = pairs[-1].position
     if len(pairs) <= rows:
-        full = len({pair.position.key for pair in pairs}) == rows
-        return Page(_changes(pairs), end if full else None)
+        # Each row comes at least once. Not by counting rows: two may have one key, where that is not unique.
+        return Page(_changes(pairs), end if len(pairs) == rows else None)
     whole = [pair for pair in pairs if pair.position != end]
     if whole:
         return Page(_changes(whole), whole[-1].position)
-    *changes, last = _changes(pairs[:rows])
-    return Page([*changes, replace(last, rest=pairs[-1].values)], end)
+    fans_out = Change(NO_KEY, end.watermark, pairs[-1].row_version, row=end.key, fans_out_by=pairs[-1].values)
+    return Page([fans_out], end)
 
 
 def _changes(pairs: Sequence[Pair]) -> list[Change]:

@@ -12,7 +12,6 @@ from syncer.adapters.postgres.way_back import WayBack
 from syncer.app.blueprint import Blueprint
 from syncer.app.wiring import Application
 from syncer.core.error import SyncerError
-from syncer.core.way import ways
 
 
 def statements(application: Application, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
@@ -28,14 +27,15 @@ def statements(application: Application, names: Sequence[str]) -> Mapping[str, M
 
 
 def _statements(plan: Blueprint) -> Mapping[str, str]:
-    table, rows = plan.table, plan.settings.poll.batch_rows
-    found = {
-        "documents of listed keys": hydration_statement(table, plan.fields, plan.vectors),
-        f"changes of {table}": readable(page(table, rows, after_key=True)),
-    }
-    for joins in ways(plan.fields):
-        related, way = joins[-1].table, WayBack(table, joins)
-        if related.watermark is not None:
-            found[f"changes of {related} by {way}"] = readable_page(table, joins, rows)
-        found[f"documents of a row of {related} by {way}"] = readable_documents(table, joins, rows)
+    rows = plan.settings.poll.batch_rows
+    found = {"documents of listed keys": hydration_statement(plan.table, plan.fields, plan.vectors)}
+    for feed in plan.feeds:
+        table = feed.table
+        if table.watermark is not None:
+            found[f"changes of {table}"] = readable(page(table, rows, after_key=True))
+        for joins in feed.ways:
+            related, way = joins[-1].table, WayBack(table, joins)
+            if related.watermark is not None:
+                found[f"changes of {related} by {way}"] = readable_page(table, joins, rows)
+            found[f"documents of a row of {related} by {way}"] = readable_documents(table, joins, rows)
     return found

@@ -11,29 +11,60 @@ from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.source import PostgresSource
 from syncer.app.check.finding import Finding, Severity, info
 from syncer.app.pipeline_settings import PipelineSettings
-from syncer.app.pipeline_table import pipeline_table
+from syncer.app.pipeline_table import feed_table, pipeline_table
 from syncer.core.table import Table
 
 
 def check_table(session: Session, name: str, settings: PipelineSettings) -> Iterator[Finding]:
-    """Look at the table of a pipeline; what its condition and fields are worth is seen elsewhere."""
+    """Look at the table of a pipeline, or the tables of its feeds; what its condition and fields are worth is seen
+    elsewhere."""
     setting = f"pipelines.{name}"
     # Without its condition: privileges come first, since Postgres explains a condition only to those who may read.
-    table = pipeline_table(session, name, settings.without_conditions())
-    yield info(f"{setting}.table", f"{table}, key {', '.join(table.key)}, watermark {table.watermark}")
-    yield from check_readable(session, table, setting)
+    plain = settings.without_conditions()
+    table = pipeline_table(session, name, plain)
+    if not table.derived:
+        yield info(f"{setting}.table", f"{table}, key {', '.join(table.key)}, watermark {table.watermark}")
+        yield from check_readable(session, table, setting)
+        return
+    yield info(f"{setting}.key", f"{', '.join(table.key)}: that no two rows of {table} have the same cannot be checked")
+    if table.view:
+        yield from _view(f"{setting}.table", session, table)
+    for called, feed in plain.feeds.items():
+        feeding = f"{setting}.feeds.{called}"
+        fed_by = feed_table(session, feeding, called, feed, table)
+        yield info(feeding, words(fed_by))
+        yield from check_readable(session, fed_by, feeding, identified=False)
 
 
-def check_readable(session: Session, table: Table, setting: str) -> Iterator[Finding]:
-    """Look at a root table or a related one. setting: what the configuration calls the section that names it."""
+def words(table: Table) -> str:
+    """Return what is known of a feed's table, or a related one."""
+    noticed = f"watermark {table.watermark}" if table.watermark else "no watermark: triggers tell of its changes"
+    return f"{table}, key {', '.join(table.key)}, {noticed}"
+
+
+def check_readable(session: Session, table: Table, setting: str, *, identified: bool = True) -> Iterator[Finding]:
+    """Look at a table that is followed. setting: what the configuration calls the section that names it. identified:
+    its key must identify its rows; many rows of a feed may have one key, or none."""
     facts = table_facts(session, table)
     yield from _access(f"{setting}.table", table, facts, role(session).name)
-    yield from _key(f"{setting}.key", table, facts)
+    if identified:
+        yield from _key(f"{setting}.key", table, facts)
     if table.watermark is None:
         return
     yield from _watermark(f"{setting}.watermark", table, facts)
     if facts.readable and not facts.policies_apply:
         yield from _odd_watermarks(f"{setting}.watermark", session, table)
+
+
+def _view(setting: str, session: Session, table: Table) -> Iterator[Finding]:
+    facts = table_facts(session, table)
+    yield from _access(setting, table, facts, role(session).name)
+    if facts.materialized:
+        yield info(
+            setting,
+            f"{table} is a materialized view, and changes when it is refreshed, which nothing tells: run "
+            "syncer verify --repair after each REFRESH, or by a schedule",
+        )
 
 
 def _access(setting: str, table: Table, facts: TableFacts, user: str) -> Iterator[Finding]:
@@ -81,7 +112,7 @@ def _key(setting: str, table: Table, facts: TableFacts) -> Iterator[Finding]:
             Severity.ERROR,
             setting,
             f"no unique index says that {', '.join(table.key)} identifies a row",
-            "two rows with one key would overwrite each other's document",
+            "two rows with one key are taken for one",
             "create one, or name other columns",
             remedy.unique_key(table, partitioned=facts.partitioned),
         )

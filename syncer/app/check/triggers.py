@@ -20,12 +20,14 @@ _NAMED_MAX = 3
 
 def check_triggers(session: Session, name: str, settings: Settings) -> Iterator[Finding]:
     """Look at the triggers of a pipeline's tables."""
-    root, *related = noted_by(session, name, settings)
-    yield from _of_table(session, name, settings, root, f"pipelines.{name}.table", _lost(root.table))
-    for noted in related:
-        yield from _of_table(
-            session, name, settings, noted, f"pipelines.{name}.relations", _lost_of_related(noted.table)
+    tables, feeds = noted_by(session, name, settings), settings.pipelines[name].feeds
+    for place, noted in enumerate(tables):
+        with_key = place < (len(feeds) or 1)
+        setting = "feeds" if feeds else "table" if with_key else "relations"
+        lost = (
+            _lost(noted.table) if with_key and (noted.table.watermark or not feeds) else _lost_of_related(noted.table)
         )
+        yield from _of_table(session, name, settings, noted, f"pipelines.{name}.{setting}", lost)
 
 
 def _lost(table: Table) -> tuple[str, str]:

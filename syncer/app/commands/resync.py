@@ -37,6 +37,10 @@ class Rows:
             return PostgresKeyList(session, table, _lines(self.ids_file), option="--ids-file")
         if self.where is not None:
             return PostgresKeyFeed(session, table, where=self.where)
+        if table.watermark is None:
+            raise ConfigurationError(
+                f"--since: {table} has no watermark", hint="name the rows by --where, --ids or --ids-file"
+            )
         return PostgresKeyFeed(session, table, since=_time(self.since or ""))
 
 

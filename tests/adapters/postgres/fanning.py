@@ -1,4 +1,4 @@
-"""Feeds of related rows, read to their end with the rest that their changes name."""
+"""Feeds of related rows, read to their end with all documents that their changes lead to."""
 
 from __future__ import annotations
 
@@ -31,19 +31,15 @@ def pages_of(feed: RelatedFeed, rows: int, start: Position = START) -> Sequence[
     return pages
 
 
-def rest_of(feed: RelatedFeed, changes: Sequence[Change], rows: int) -> list[Led]:
-    """Return what is left of a page's last row, in portions of so many documents."""
-    if not changes or changes[-1].rest is None:
-        return []
-    last, found = changes[-1], list[Led]()
-    assert last.rest is not None
-    fan_out = FanOut(feed.name, last.rest, last.key)
+def led(feed: RelatedFeed, changes: Sequence[Change], rows: int) -> list[Led]:
+    """Return what a page names, or the documents of the row that fans out, in portions of so many."""
+    if not changes or changes[0].fans_out_by is None:
+        return [(change.row, change.key[0] if change.key else "all") for change in changes]
+    [change] = changes
+    assert change.fans_out_by is not None
+    found, fan_out = list[Led](), FanOut(feed.way, change.fans_out_by)
     while portion := feed.documents(fan_out, rows):
         assert len(portion) <= rows
-        found += [(last.row, key[0]) for key in portion]
+        found += [(change.row, key[0]) for key in portion]
         fan_out = replace(fan_out, after=portion[-1])
     return found
-
-
-def led(changes: Sequence[Change]) -> list[Led]:
-    return [(change.row, change.key[0]) for change in changes]

@@ -18,7 +18,7 @@ from syncer.core.position import START
 from syncer.core.relation import Join
 from syncer.core.table import Table
 from tests.adapters.postgres.conftest import OpenSession, ReadTable
-from tests.adapters.postgres.fanning import LATER, pages_of, rest_of
+from tests.adapters.postgres.fanning import LATER, led, pages_of
 from tests.adapters.postgres.noting import SCHEMA, Connection, install, remove
 from tests.adapters.postgres.waiting import scans, wait_until_gone
 
@@ -50,8 +50,7 @@ def keys(feed: PostgresRelatedTombstones, rows: int = 100) -> list[str]:
     found = []
     for page in pages_of(feed, rows):
         assert len({(change.row, change.key) for change in page}) == len(page)
-        found += [change.key[0] if change.key else "all" for change in page]
-        found += [key for _, key in rest_of(feed, page, rows)]
+        found += [key for _, key in led(feed, page, rows)]
     return found
 
 
@@ -72,7 +71,7 @@ def test_a_position_is_that_of_a_tombstone(admin: Connection, authors: PostgresR
     """Never within the documents of one; the change says by what the others are reached."""
     admin.execute("DELETE FROM author WHERE id = 1")
     page = authors.read(START, LATER, 4)
-    assert [change.rest for change in page.changes] == [None, None, None, ("7", "1")]
+    assert [change.fans_out_by for change in page.changes] == [("7", "1")]
     assert page.next is not None
     assert {change.row for change in page.changes} == {page.next.key}
     assert authors.read(page.next, LATER, 4).changes == ()
@@ -178,9 +177,9 @@ def test_a_page_costs_what_it_holds(
     wait_until_gone(admin)
     before = scans(admin, "article")
     page = authors.read(START, LATER, 1000)
-    last = page.changes[-1]
-    assert last.rest is not None
-    assert len(authors.documents(FanOut(authors.name, last.rest, last.key), 1000)) == 1000
+    [change] = page.changes
+    assert change.fans_out_by is not None
+    assert len(authors.documents(FanOut(authors.way, change.fans_out_by), 1000)) == 1000
     session.close()
     wait_until_gone(admin)
     assert scans(admin, "article")[0] == before[0]
