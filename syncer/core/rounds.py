@@ -18,6 +18,8 @@ class Rounds:
         #: By place, how often it has come to its end.
         self._open: dict[tuple[str, Key], int] = {}
         self._round: set[tuple[str, Key]] = set()
+        #: Those that have had a turn, until one has its second.
+        self._met: set[tuple[str, Key]] = set()
         self._met_all = False
 
     @property
@@ -31,10 +33,11 @@ class Rounds:
         if fan_out is None:
             self._met_all = True
             self._open.clear()
-        elif fan_out.place in self._open or fan_out.place in self._round:
-            self._met_all = True
-        else:
-            self._open[fan_out.place] = 0
+            return
+        if fan_out.place not in self._round:
+            self._open.setdefault(fan_out.place, 0)
+        self._met_all = self._met_all or fan_out.place in self._met
+        self._met = set() if self._met_all else self._met | {fan_out.place}
 
     def note(self, done: Mapping[FanOut, FanOut | None], begun: Iterable[FanOut]) -> None:
         """Take note of what went on, by what it was, and of what begins."""
