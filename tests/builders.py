@@ -19,10 +19,10 @@ from syncer.adapters.memory.source import (
     MemoryDocuments,
     MemoryKeyFeed,
     MemorySource,
-    MemoryTable,
     MemoryTombstones,
 )
 from syncer.adapters.memory.state import MemoryStateStore
+from syncer.adapters.memory.table import MemoryTable
 from syncer.adapters.memory.vector_cache import MemoryVectorCache
 from syncer.core.change import Write
 from syncer.core.error import SyncerError

@@ -10,7 +10,8 @@ import pytest
 
 from syncer.adapters.memory.clock import MemoryClock
 from syncer.adapters.memory.digests import MemorySourceDigests
-from syncer.adapters.memory.source import MemoryDocuments, MemoryTable
+from syncer.adapters.memory.source import MemoryDocuments
+from syncer.adapters.memory.table import MemoryTable
 from syncer.adapters.postgres.catalog import read_table
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments

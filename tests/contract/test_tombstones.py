@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from syncer.adapters.memory.clock import MemoryClock
-from syncer.adapters.memory.source import MemoryTable, MemoryTombstones
+from syncer.adapters.memory.source import MemoryTombstones
+from syncer.adapters.memory.table import MemoryTable
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
 from syncer.adapters.postgres.catalog import read_table
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from syncer.adapters.memory.sink import MemorySink
-from syncer.adapters.memory.source import MemoryTable
+from syncer.adapters.memory.table import MemoryTable
 from syncer.core.change import Document, Hydration, Write
 from syncer.core.index import IndexRecord, Role
 from syncer.core.key import Key

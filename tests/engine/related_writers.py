@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from syncer.adapters.memory.source import MemoryRelation, MemoryTable, MemoryTransaction
+from syncer.adapters.memory.table import MemoryRelation, MemoryTable, MemoryTransaction
 
 OPEN_MAX = 3
 #: Of one that may well be open for longer than the poll that meets its row.

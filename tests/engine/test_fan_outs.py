@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
-from syncer.adapters.memory.source import MemoryRelation, MemoryTable
+from syncer.adapters.memory.table import MemoryRelation, MemoryTable
 from syncer.core.change import Change, Write
 from syncer.core.fan_out import FanOut
 from syncer.core.key import Key

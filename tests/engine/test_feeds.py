@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from syncer.adapters.memory.source import MemoryChangeFeed, MemoryTable
+from syncer.adapters.memory.source import MemoryChangeFeed
+from syncer.adapters.memory.table import MemoryTable
 from syncer.core.change import Page
 from syncer.core.error import SourceUnavailable
 from syncer.core.outcome import Deferred

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from syncer.adapters.memory.sink import MemoryIndex, MemorySink
-from syncer.adapters.memory.source import MemoryDocuments, MemoryTable
+from syncer.adapters.memory.source import MemoryDocuments
+from syncer.adapters.memory.table import MemoryTable
 from syncer.core.change import Hydration, Removal, Write
 from syncer.core.index import IndexIdentity
 from syncer.core.key import Key

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from syncer.adapters.memory.source import MemoryTable, MemoryTransaction
+from syncer.adapters.memory.table import MemoryTable, MemoryTransaction
 from syncer.core.key import Key
 
 #: Rows that are changed often; all others are written once, or very few times.

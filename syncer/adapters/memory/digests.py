@@ -7,7 +7,8 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 from syncer.adapters.memory.sink import MemoryIndex
-from syncer.adapters.memory.source import MemoryDocuments, MemoryTable
+from syncer.adapters.memory.source import MemoryDocuments
+from syncer.adapters.memory.table import MemoryTable
 from syncer.core.change import Document
 from syncer.core.comparison import Digest, Entry, Found
 from syncer.core.error import SourceUnavailable

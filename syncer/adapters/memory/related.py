@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from syncer.adapters.memory.source import MemoryRelation, MemoryTable
+from syncer.adapters.memory.table import MemoryRelation, MemoryTable
 from syncer.core.change import NO_KEY, WHOLE_TABLE, Change, Page
 from syncer.core.fan_out import FanOut
 from syncer.core.key import Key
