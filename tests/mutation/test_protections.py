@@ -122,7 +122,8 @@ MUTANTS = (
             Edit(
                 "syncer/adapters/memory/source.py",
                 "            [_draft(key, documents[key], self._table.routing_of(documents[key])) for key in keys",
-                "            [__import__('dataclasses').replace(_draft(key, documents[key], self._table.routing_of(documents[key])),"
+                "            [__import__('dataclasses').replace("
+                "_draft(key, documents[key], self._table.routing_of(documents[key])),"
                 " hash=int(self._table.row(key).watermark.timestamp() * 1e6)) for key in keys",
             ),
             Edit(
