@@ -12,9 +12,13 @@ from syncer.core.feed import Feed
 from syncer.core.noted_table import NotedTable, noted_tables
 
 
-def noted_by(session: Session, name: str, settings: Settings) -> Sequence[NotedTable]:
-    """Return a pipeline's tables, first those that have its key. Raises ConfigurationError where one is not there."""
-    return noted_tables(_feeds(session, name, settings), list(_others(session, name, settings)))
+def noted_by(session: Session, name: str, settings: Settings, *, lenient: bool = False) -> Sequence[NotedTable]:
+    """Return a pipeline's tables, first those that have its key.
+
+    lenient: as if there were no other pipelines that cannot be read. Else raises ConfigurationError for them too: what
+    is installed without their columns would note nothing for them from then on.
+    """
+    return noted_tables(_feeds(session, name, settings), list(_others(session, name, settings, lenient=lenient)))
 
 
 def _feeds(session: Session, name: str, settings: Settings) -> Sequence[Feed]:
@@ -24,12 +28,12 @@ def _feeds(session: Session, name: str, settings: Settings) -> Sequence[Feed]:
     return pipeline_feeds(session, name, pipeline, table, fields)
 
 
-def _others(session: Session, name: str, settings: Settings) -> Iterator[Feed]:
+def _others(session: Session, name: str, settings: Settings, *, lenient: bool) -> Iterator[Feed]:
     for other in settings.pipelines:
         if other == name:
             continue
         try:
             yield from _feeds(session, other, settings)
         except ConfigurationError:
-            # Told where it is run; it keeps nobody from installing what this one needs.
-            continue
+            if not lenient:
+                raise

@@ -20,7 +20,7 @@ _NAMED_MAX = 3
 
 def check_triggers(session: Session, name: str, settings: Settings) -> Iterator[Finding]:
     """Look at the triggers of a pipeline's tables."""
-    tables, feeds = noted_by(session, name, settings), settings.pipelines[name].feeds
+    tables, feeds = noted_by(session, name, settings, lenient=True), settings.pipelines[name].feeds
     for place, noted in enumerate(tables):
         with_key = place < (len(feeds) or 1)
         setting = "feeds" if feeds else "table" if with_key else "relations"

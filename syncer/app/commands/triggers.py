@@ -32,7 +32,7 @@ def _change(invocation: Invocation, name: str, *, install: bool, print_only: boo
         session = application.source_session()
         scripts: dict[str, Script] = {}
         try:
-            for noted in noted_by(session, name, settings):
+            for noted in noted_by(session, name, settings, lenient=not install):
                 table = noted.table
                 triggers = TombstoneTriggers(table, schema, noted.columns)
                 around = trigger_facts(session, table, schema, holds_state=settings.state.url is None).around
