@@ -143,7 +143,7 @@ def test_what_goes_on_without_triggers_on_related_tables_is_told(related: Deploy
 
 
 def test_another_pipeline_s_relations_are_noted_with_a_table(related: Deployment) -> None:
-    """One set of triggers serves all; that there are more since is told. Not while one is amiss, whose needs are unknown."""
+    """One set of triggers serves all; that there are more since is told. Not while the needs of one are unknown."""
     authors = {"table": "authors", "relations": {"home": {"table": "tags", "on": {"name": "name"}}}}
     index = {"alias": f"{related.prefix}-articles", "replicas": 0}
     articles = {"table": "articles", "relations": RELATIONS, "index": index}
