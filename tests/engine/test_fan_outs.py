@@ -191,6 +191,23 @@ def test_what_is_put_off_of_a_portion_comes_again() -> None:
     assert world.equal()
 
 
+def test_a_row_that_changes_again_while_a_part_is_put_off_refreshes_all_of_it() -> None:
+    """What was delivered of the portion before, too."""
+    world, authors = a_related_world(60)
+    with world.following() as poll:
+        poll()
+        authors.put(ADA, name="Ada L.")
+        world.answers[("00001",)] = Deferred("busy")
+        for _ in range(3):
+            poll()
+        authors.put(ADA, name="Countess")
+        poll()
+        world.answers.clear()
+        while poll().fanning_out:
+            pass
+    assert world.equal()
+
+
 def test_a_row_that_leads_to_another_document_refreshes_both() -> None:
     """The one that it was part of too, which only a tombstone tells."""
     world = a_world()

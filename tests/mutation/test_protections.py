@@ -99,8 +99,8 @@ MUTANTS = (
             Edit(WINDOW, "== (change.watermark, change.row_version)", "[:1] == (change.watermark,)"),
             Edit(
                 WINDOW,
-                "self._entries.get((feed, change.row, change.key))",
-                "self._entries.get((feed, change.row, change.key), ())",
+                "self._of(change).get((feed, change.row, change.key))",
+                "self._of(change).get((feed, change.row, change.key), ())",
             ),
         ),
         ("9", "33"),
