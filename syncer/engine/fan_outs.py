@@ -11,7 +11,7 @@ from syncer.engine.origin import Origin
 from syncer.ports import Clock, Lease, RelatedFeed
 
 #: About how long a portion may take: fresh changes wait for the poll to end.
-PORTION_SECONDS = 0.5
+PORTION_SECONDS = 0.25
 #: Of so many documents a portion is at least, and of so many batches at most, which are under way at once.
 PORTION_ROWS_MIN = 10
 PORTION_BATCHES_MAX = 10
