@@ -69,8 +69,8 @@ class FanOuts:
 
     def begun_by(self, origins: Iterable[Origin]) -> Sequence[FanOut]:
         """Return the fan-outs that changes begin."""
-        changes = [(self._ways[each.feed], each.change.fans_out_by) for each in origins if each.change.fans_out_by]
-        return [FanOut(way, reached_by) for way, reached_by in changes if reached_by is not None]
+        named = ((origin.feed, origin.change.fans_out_by) for origin in origins)
+        return [FanOut(self._ways[feed], reached_by) for feed, reached_by in named if reached_by is not None]
 
     def fanned_out(self, put_off: Set[Key], begun: Sequence[FanOut]) -> Mapping[FanOut, FanOut | None]:
         """Return what is left behind the portion, by what it was, once all of it is delivered; else nothing.

@@ -191,6 +191,7 @@ def _primary_key(connection: Connection, found: Row[Any], setting: str) -> tuple
 
 
 def existing(table: Table, column: str, setting: str) -> Column:
+    """Return a column. Raises ConfigurationError where the table has no such one."""
     if column not in table.columns:
         raise ConfigurationError(f"{setting}: {table} has no column {column}", hint=suggestion(column, table.columns))
     return table.columns[column]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, null, select
 from sqlalchemy.dialects.postgresql import insert
 
-from syncer.adapters.postgres.tables import Tables
+from syncer.adapters.postgres.tables import Tables, digest
 from syncer.core.fan_out import FanOut
 from syncer.core.settlement import Settlement
 
@@ -69,5 +68,4 @@ class FanOutStore:
 
 
 def _digest(fan_out: FanOut) -> bytes:
-    # Stands for the values in the primary key: a B-tree refuses entries above 2.7 kB.
-    return hashlib.sha256("\0".join((fan_out.way, *fan_out.reached_by)).encode()).digest()
+    return digest((fan_out.way, *fan_out.reached_by))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from syncer.adapters.postgres.fan_out_store import FanOutStore
-from syncer.adapters.postgres.tables import Tables
+from syncer.adapters.postgres.tables import Tables, digest
 from syncer.core.key import Key
 from syncer.core.position import BEGINNING, Position
 from syncer.core.retry import FIRST_REDELIVERY_SECONDS, LONGEST_REDELIVERY_SECONDS
@@ -47,6 +46,7 @@ class SettlementStore:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
+        self._fan_outs = FanOutStore(tables)
 
     def lock(self, connection: Connection, index: str, epoch: int | None = None) -> bool:
         """Lock the index's row until the transaction ends; False where there is none, or one of another epoch.
@@ -86,7 +86,7 @@ class SettlementStore:
         order = (table.c.first_at, table.c.digest)
         rows = select(table).where(*self._chosen(index, kind, keys)).order_by(*order).limit(limit)
         if after is not None:
-            rows = rows.where(tuple_(*order) > tuple_(literal(after.since), literal(_digest(after.key))))
+            rows = rows.where(tuple_(*order) > tuple_(literal(after.since), literal(digest(after.key))))
         return [_letter(row) for row in connection.execute(rows)]
 
     def discard(self, connection: Connection, index: str, kind: str | None, keys: Sequence[Key] | None) -> int:
@@ -128,7 +128,7 @@ class SettlementStore:
     def settle(self, connection: Connection, index: str, settlement: Settlement) -> int:
         """Store a settlement; return the open dead letters. The caller has locked the index in this transaction."""
         self._set_checkpoints(connection, index, settlement.checkpoints)
-        FanOutStore(self._tables).settle(connection, index, settlement)
+        self._fan_outs.settle(connection, index, settlement)
         if settlement.reconcile is not None:
             indices = self._tables.indices
             # Never the same twice: what is read late may be stamped early, and a comparison under way answers only for
@@ -198,7 +198,7 @@ class SettlementStore:
             [
                 {
                     "index": index,
-                    "digest": _digest(letter.key),
+                    "digest": digest(letter.key),
                     "key": list(letter.key),
                     "version": letter.version,
                     "kind": _storable(letter.kind),
@@ -244,13 +244,8 @@ def _redelivery(attempts: ColumnElement[int]) -> ColumnElement[timedelta]:
     return func.make_interval(0, 0, 0, 0, 0, 0, func.least(LONGEST_REDELIVERY_SECONDS, seconds), type_=Interval)
 
 
-def _digest(key: Key) -> bytes:
-    # Stands for the key in the primary key: a B-tree refuses entries above 2.7 kB.
-    return hashlib.sha256("\0".join(key).encode()).digest()
-
-
 def _digests(keys: Sequence[Key]) -> ColumnElement[Sequence[bytes]]:
-    return literal([_digest(key) for key in keys], ARRAY(LargeBinary))
+    return literal([digest(key) for key in keys], ARRAY(LargeBinary))
 
 
 def _storable(message: str) -> str:

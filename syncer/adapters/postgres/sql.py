@@ -36,7 +36,7 @@ from syncer.adapters.postgres.tables import qualified
 from syncer.core.key import Key
 from syncer.core.table import Table
 
-_READABLE = PGDialect_psycopg(paramstyle="named")  # type: ignore[no-untyped-call]
+_READABLE = PGDialect_psycopg(paramstyle="named")  # type: ignore[no-untyped-call]  # it is untyped
 
 #: A table's columns in a statement, by name.
 Columns = Mapping[str, ColumnElement[Any]]
