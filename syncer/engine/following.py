@@ -55,7 +55,7 @@ class Following:
             if put_off:
                 self._pause(backoff_seconds(put_off, random.random, polled.retry_after))
             elif not polled.more and not polled.fanning_out:
-                self._pause(pipeline.limits.interval_seconds)
+                self._pause(self._poller.rest(pipeline.limits.interval_seconds))
             self._upkeep.between_polls(polled)
             self._prove()
 
@@ -68,6 +68,7 @@ class Following:
 
     def close(self) -> None:
         """End what goes on beside the polls. Never raises."""
+        self._poller.close()
         self._upkeep.close()
 
 
@@ -88,11 +89,14 @@ def _poller(
         recheck_created=False,
         prove=lease.prove,
     )
+    checkpoints = lease.checkpoints()
     return Poller(
         reader.feeds,
-        reader.source,
+        # Last, for it is to be closed.
+        pipeline.shared_reads.join(reader.source, reader.feeds, pipeline.clock),
         delivery,
         lease,
+        checkpoints,
         pipeline.clock,
         clocks,
         pipeline.limits.poll,

@@ -32,9 +32,10 @@ from syncer.engine.origin import Named, Origin, Place, joined
 from syncer.engine.pacing import Pacing
 from syncer.engine.polled import Polled
 from syncer.engine.rejection import Budget
+from syncer.engine.shared_reads import Reads
 from syncer.engine.source_clocks import SourceClocks
 from syncer.engine.suspicion import Suspicion
-from syncer.ports import ChangeFeed, Clock, Lease, RelatedFeed, Source
+from syncer.ports import ChangeFeed, Clock, Lease, RelatedFeed
 
 #: A quiet poll commits its checkpoint no more often than this; a crash re-reads that much more.
 QUIET_COMMIT_SECONDS = 5.0
@@ -83,9 +84,10 @@ class Poller:
     def __init__(
         self,
         feeds: Sequence[ChangeFeed],
-        source: Source,
+        reads: Reads,
         delivery: Delivery,
         lease: Lease,
+        checkpoints: Mapping[str, Checkpoint],
         clock: Clock,
         clocks: SourceClocks,
         limits: PollLimits,
@@ -96,13 +98,15 @@ class Poller:
         wanted: Callable[[], bool],
         related: Sequence[RelatedFeed] = (),
     ) -> None:
-        """delivered: by feed, changes that a load has just taken into account, so that the first poll need not.
+        """checkpoints: of the lease, as it was taken.
+
+        delivered: by feed, changes that a load has just taken into account, so that the first poll need not.
 
         due: returns up to so many keys of dead letters to be tried again. wanted: asked between two pages, tells
         whether the poll should end early because somebody else wants the lease. related: those of the feeds that are.
         """
         self._feeds = feeds
-        self._source = source
+        self._reads = reads
         self._delivery = delivery
         self._lease = lease
         self._clock = clock
@@ -120,7 +124,6 @@ class Poller:
                 self._window.add(feed_name, change)
         #: Put off: the change of the least watermark that asked for it.
         self._deferred: dict[Place, Change] = {}
-        checkpoints = lease.checkpoints()
         self._horizons = {
             feed.name: Horizon.at(checkpoints[feed.name].position if feed.name in checkpoints else START)
             for feed in feeds
@@ -130,16 +133,14 @@ class Poller:
 
     def poll(self) -> Polled:
         """Poll once. After an exception this poller must not be used again."""
-        before = self._clock.monotonic()
-        observation = self._source.observe()
-        after = self._clock.monotonic()
-        seen = {feed.name: _as_seen_by(feed, observation) for feed in self._feeds}
+        sighting = self._reads.observe()
+        seen = {feed.name: _as_seen_by(feed, sighting.observation) for feed in self._feeds}
         scans = {
             name: self._horizons[name].begin(
                 local.clock - self._limits.margin,
                 local.open_since,
                 self._limits.margin,
-                self._clocks.slip(name, local.clock, after),
+                self._clocks.slip(name, local.clock, sighting.after),
                 local.prepared,
             )
             for name, local in seen.items()
@@ -155,7 +156,7 @@ class Poller:
                 self._commit(progress.ledger.close())
         self._settle(scans, seen, progress)
         for name, local in seen.items():
-            self._clocks.settled(name, local.clock, before)
+            self._clocks.settled(name, local.clock, sighting.before)
         held_back = max((scan.t - scan.checkpoint().watermark for scan in scans.values()), default=timedelta())
         return Polled(
             progress.report,
@@ -169,6 +170,14 @@ class Poller:
             self._fan_outs.waiting,
             self._fan_outs.caught_up,
         )
+
+    def rest(self, interval: float) -> float:
+        """Return how long to wait before the next poll."""
+        return self._reads.rest(interval)
+
+    def close(self) -> None:
+        """Poll no more. Never raises."""
+        self._reads.close()
 
     def _named(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[Named]:
         """Read the feeds, and yield what they name between the dead letters that are due and a portion of a fan-out."""
@@ -208,7 +217,7 @@ class Poller:
     def _changes(self, feed: ChangeFeed, scan: Scan, progress: _Progress) -> Iterator[Change]:
         position, pages = scan.start, 0
         while not self._ends_early(position, scan, pages, progress):
-            page = feed.read(position, scan.until, self._limits.batch_rows)
+            page = self._reads.read(feed, position, scan.until, self._limits.batch_rows)
             yield from page.changes
             if page.next is None:
                 return

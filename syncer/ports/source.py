@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -38,6 +38,10 @@ class ChangeFeed(Protocol):
     @property
     def watermark_zone(self) -> str | None:
         """The zone of the watermark's writers, where the column itself has none."""
+
+    @property
+    def reads(self) -> Hashable:
+        """What it reads: feeds of one database that read the same answer alike."""
 
     def read(self, start: Position, until: datetime, rows: int) -> Page:
         """Return up to so many changes from `start`, none above `until`, ordered by watermark and key.

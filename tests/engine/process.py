@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, NoReturn
 
 from syncer.engine.pacing import Pacing
+from syncer.engine.shared_reads import SharedReads
 from syncer.engine.worker import Worker
 from tests.builders import World
 from tests.engine.intercepted import HANDS_OUT, Call, intercepted
@@ -21,17 +22,28 @@ class Killed(BaseException):
 class Process:
     """Everything of one process that is not durable."""
 
-    def __init__(self, world: World, around: Callable[[Process, Call], Any], random: Random | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        around: Callable[[Process, Call], Any],
+        random: Random | None = None,
+        shared_reads: SharedReads | None = None,
+    ) -> None:
         """around: gets each port call in place of the port.
 
-        random: decides on the order in which writes run; without it, each runs at once.
+        random: decides on the order in which writes run; without it, each runs at once. shared_reads: with others.
         """
         self._around = around
         self._dead = False
         self._sessions: list[Any] = []
         self._claims: set[str] = set()
         self._store = world.store
-        pipeline = replace(world.pipeline, executor=SeededExecutor(random), pacing=Pacing())
+        pipeline = replace(
+            world.pipeline,
+            executor=SeededExecutor(random),
+            pacing=Pacing(),
+            shared_reads=shared_reads or SharedReads(),
+        )
         self.pipeline = intercepted(pipeline, self._call)
         self.worker = Worker(self.pipeline, world.events)
 

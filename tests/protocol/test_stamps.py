@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -78,6 +78,10 @@ class BusyFeed:
     @property
     def watermark_zone(self) -> str | None:
         return self.feed.watermark_zone
+
+    @property
+    def reads(self) -> Hashable:
+        return self.feed.reads
 
     def read(self, start: Position, until: datetime, rows: int) -> Page:
         first = next(self.pages) * rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -26,6 +26,10 @@ class MemoryRelatedFeed:
     @property
     def name(self) -> str:
         return f"{self._relation.table.name} by {self._relation.name}"
+
+    @property
+    def reads(self) -> Hashable:
+        return self.name
 
     @property
     def way(self) -> str:

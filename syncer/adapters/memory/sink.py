@@ -13,6 +13,7 @@ from syncer.core.error import ConfigurationError, IndexMissing, SyncerError
 from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets
 from syncer.core.key import Key, document_id
 from syncer.core.outcome import Applied, Outcome, Stale
+from syncer.core.shards import Shards
 
 
 class MemoryIndex:
@@ -26,7 +27,7 @@ class MemoryIndex:
         self.identity = identity
         #: Whether it has the settings for searches.
         self.restored = False
-        self._shards = shards
+        self._number = shards
         self._lock = threading.Lock()
         self._found: dict[tuple[int, Key], tuple[int, Document | None]] = {}
 
@@ -44,7 +45,14 @@ class MemoryIndex:
 
     def shard(self, key: Key, routing: str | None) -> int:
         """Return where a document of this key and routing lives."""
-        return zlib.crc32((routing or document_id(key)).encode("utf-8", "surrogatepass")) % self._shards
+        return self._shard_of(routing or document_id(key))
+
+    @property
+    def shards(self) -> Shards:
+        return Shards(self._number, self._shard_of)
+
+    def _shard_of(self, routing: str) -> int:
+        return zlib.crc32(routing.encode("utf-8", "surrogatepass")) % self._number
 
     def restart(self) -> None:
         """Forget the versions of removed documents, as Elasticsearch does when a shard restarts."""
@@ -125,6 +133,10 @@ class MemoryIndices:
         if name not in self.indices:
             raise IndexMissing(f"index {name} is missing")
         return self.indices[name].identity
+
+    def shards(self, name: str) -> Shards:
+        self.identity(name)
+        return self.indices[name].shards
 
     def expect(self, name: str, rows: int) -> None:
         self.identity(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +44,10 @@ class MemoryChangeFeed:
         return self._table.name
 
     @property
+    def reads(self) -> Hashable:
+        return self.name, self._zone
+
+    @property
     def watermark_zone(self) -> str | None:
         return self._zone
 
@@ -66,6 +70,10 @@ class MemoryTombstones:
     @property
     def name(self) -> str:
         return f"syncer.tombstones of {self._table.name}"
+
+    @property
+    def reads(self) -> Hashable:
+        return self.name
 
     @property
     def watermark_zone(self) -> str | None:
@@ -119,7 +127,11 @@ class MemoryDocuments:
     def hydrate(self, keys: Sequence[Key]) -> Hydration:
         documents = self._table.documents()
         return Hydration(
-            [_draft(key, documents[key], self._table.routing_of(documents[key])) for key in keys if key in documents],
+            [
+                _draft(key, documents[key], self._table.document_routing(documents[key]))
+                for key in keys
+                if key in documents
+            ],
             {},
         )
 

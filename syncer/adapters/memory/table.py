@@ -121,6 +121,8 @@ class MemoryTable:
         self.triggers = False
         #: The value that decides on a document's shard.
         self.routing: str | None = None
+        #: A relation, and the value of its first row that does so instead.
+        self.routed_by: tuple[str, str] | None = None
         #: Other tables whose rows are part of this one's documents.
         self.relations: list[MemoryRelation] = []
         #: The column that other tables lead to its rows by.
@@ -188,6 +190,13 @@ class MemoryTable:
     def routing_of(self, values: Mapping[str, Any]) -> str | None:
         """Return what decides on the shard of a document with these values; empty: its id does."""
         return None if self.routing is None else str(values.get(self.routing) or "")
+
+    def document_routing(self, values: Mapping[str, Any]) -> str | None:
+        """Return what decides on the shard of a document, related rows among its values; empty: its id does."""
+        if self.routed_by is None:
+            return self.routing_of(values)
+        relation, column = self.routed_by
+        return str(values[relation][0].get(column) or "") if values[relation] else ""
 
     def notes_change(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
         """Tell whether triggers note this change of a row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,6 +51,10 @@ class PostgresChangeFeed:
         return str(self._table)
 
     @property
+    def reads(self) -> Hashable:
+        return identity(self._table)
+
+    @property
     def watermark_zone(self) -> str | None:
         return self._table.watermark_zone
 
@@ -70,6 +75,12 @@ class PostgresChangeFeed:
             Change(key_of(row, self._table), row.watermark.replace(tzinfo=UTC), row.row_version) for row in found
         ]
         return Page(changes, Position(changes[-1].watermark, changes[-1].key) if len(changes) == rows else None)
+
+
+def identity(table: Table) -> Hashable:
+    """Return what tells which rows a feed of a table reads, and in which order."""
+    columns = [*table.key, *([table.watermark] if table.watermark else [])]
+    return str(table), table.query, tuple(table.columns[name] for name in columns)
 
 
 def page(table: Table, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...]]:
