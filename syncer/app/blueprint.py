@@ -30,6 +30,8 @@ class Blueprint:
     feeds: Sequence[Feed]
     fields: Sequence[Field]
     vectors: Sequence[VectorField]
+    #: What of related rows decides on the shards of documents, if it does.
+    routing: Field | None
     mapping: Mapping[str, Any]
     index: IndexSettings
     #: All that decides on what an index holds, by part, as JSON gives it back.
@@ -50,6 +52,7 @@ class Blueprint:
             self.table,
             [fields[name] for name, _ in hydration["fields"] if name in fields],
             [vector for vector in self.vectors if vector.name in hydration["vectors"]],
+            self.routing,
         )
         return bool(of_built == hydration["statement"])
 
@@ -64,9 +67,10 @@ def draw_up(
     vectors: Sequence[VectorField],
     model: Mapping[str, str] | None,
     transform: Mapping[str, Any] | None = None,
+    routing: Field | None = None,
 ) -> Blueprint:
     """Return the blueprint of a pipeline; model: what tells the vectors of one from those of another, if there are any.
-    transform: likewise of documents.
+    transform: likewise of documents. routing: of related rows.
 
     Raises ConfigurationError where a template names no field, or Elasticsearch could not have such an index.
     """
@@ -80,16 +84,19 @@ def draw_up(
         "alias": alias,
         "mapping": body,
         "settings": {key: value for key, value in index_settings(index).items() if key not in changeable},
-        "hydration": _hydration(table, fields, vectors),
+        "hydration": _hydration(table, fields, vectors, routing),
     }
     if settings.embedding and model:
         parts["embedding"] = {**model, "template": settings.embedding.text}
     if transform:
         parts["transform"] = transform
-    return Blueprint(name, settings, table, feeds, fields, vectors, body, index, json.loads(json.dumps(parts)))
+    definition = json.loads(json.dumps(parts))
+    return Blueprint(name, settings, table, feeds, fields, vectors, routing, body, index, definition)
 
 
-def _hydration(table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> Mapping[str, Any]:
+def _hydration(
+    table: Table, fields: Sequence[Field], vectors: Sequence[VectorField], routing: Field | None
+) -> Mapping[str, Any]:
     """Return the statement with its session's settings, and beside them what it is made of, so that people are told."""
     made_of = {
         "table": None if table.query else str(table),
@@ -97,12 +104,12 @@ def _hydration(table: Table, fields: Sequence[Field], vectors: Sequence[VectorFi
         "key": ", ".join(table.key),
         "soft_delete": table.soft_delete,
         "where": table.where,
-        "routing": table.routing,
-        "relations": _relations(fields) or None,
+        "routing": table.routing or (routing.name if routing else None),
+        "relations": {**(_relations([routing]) if routing else {}), **_relations(fields)} or None,
     }
     return {
         **{name: value for name, value in made_of.items() if value is not None},
-        "statement": hydration_statement(table, fields, vectors),
+        "statement": hydration_statement(table, fields, vectors, routing),
         "session": dict(OUTPUT_SETTINGS),
         # In the order of the document.
         "fields": [[name, value] for name, value in field_values(table, fields).items()],

@@ -193,7 +193,9 @@ class PipelineSettings(Section):
     """A condition in SQL over the row's own columns; rows that do not meet it have no document."""
     routing: Text = None
     """A column whose value decides on the document's shard, so that a search may name it as its `routing`. Needs the
-    triggers of `syncer install-triggers`: they tell where the document of a row was that is gone, or routed anew."""
+    triggers of `syncer install-triggers`: they tell where the document of a row was that is gone, or routed anew. Or
+    a column of a row that is related to it, `author.region`, which costs more and needs none; see
+    [relations](relations.md#routing)."""
     index: IndexSettings = IndexSettings()
     fields: Mapping[Annotated[str, Field(min_length=1)], FieldSettings] | None = Field(default=None, min_length=1)
     """The document's fields by name; left out: every column, types inferred, and every relation."""
@@ -224,8 +226,6 @@ class PipelineSettings(Section):
             unknown = [name for name in placeholders(self.embedding.text) if not self._may_hold(self.fields, name)]
             if unknown:
                 raise Misplaced("embedding.text", f"{unknown[0]} is not among the fields ({', '.join(self.fields)})")
-        if self.routing and self.routing.partition(".")[0] in self.relations:
-            raise Misplaced("routing", "must be a column of the table itself: related rows cannot decide on the shard")
         for zone in (self.watermark_zone, *_zones(self.relations), *_zones_of_feeds(self.feeds)):
             if zone and zone_has_daylight_saving(zone) and self.poll.margin < DAYLIGHT_SAVING_MARGIN_SECONDS:
                 raise Misplaced(
@@ -239,6 +239,12 @@ class PipelineSettings(Section):
                 "must not be less than retention.age: Elasticsearch would delete an index that syncer keeps",
             )
         return self
+
+    @property
+    def routed_by_others(self) -> bool:
+        """Tell whether a related row's column decides on the shard."""
+        first, dot, _ = (self.routing or "").partition(".")
+        return bool(dot) and first in self.relations
 
     def without_conditions(self) -> Self:
         """Return them as far as the catalogue alone tells whether they can be: a condition takes the right to read."""

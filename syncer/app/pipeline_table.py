@@ -16,6 +16,7 @@ from syncer.core.error import ConfigurationError
 from syncer.core.feed import Feed
 from syncer.core.field import Field
 from syncer.core.relation import Relation
+from syncer.core.routing import resolve_routing
 from syncer.core.table import Table
 from syncer.core.way import ways, ways_over
 
@@ -36,7 +37,7 @@ def pipeline_table(session: Session, name: str, settings: PipelineSettings) -> T
         watermark_zone=settings.watermark_zone,
         soft_delete=settings.soft_delete,
         where=settings.where,
-        routing=settings.routing,
+        routing=None if settings.routed_by_others else settings.routing,
         setting=setting,
         view=bool(settings.feeds),
     )
@@ -54,6 +55,14 @@ def pipeline_fields(session: Session, name: str, settings: PipelineSettings, tab
     return resolve_fields(table, fields, setting=f"pipelines.{name}.fields", relations=relations)
 
 
+def pipeline_routing(session: Session, name: str, settings: PipelineSettings, table: Table) -> Field | None:
+    """Return the column of related rows that decides on the shards of documents, if one does; see `resolve_routing`."""
+    if settings.routing is None or not settings.routed_by_others:
+        return None
+    relations = pipeline_relations(session, name, settings, table)
+    return resolve_routing(table, relations, settings.routing, setting=f"pipelines.{name}.routing")
+
+
 def pipeline_feeds(
     session: Session, name: str, settings: PipelineSettings, table: Table, fields: Sequence[Field]
 ) -> Sequence[Feed]:
@@ -62,7 +71,8 @@ def pipeline_feeds(
     Raises ConfigurationError where a feed's table is not there, or its key cannot be that of documents.
     """
     if not settings.feeds:
-        return [Feed(table, ways(fields))]
+        routing = pipeline_routing(session, name, settings, table)
+        return [Feed(table, ways([*fields, routing] if routing else fields))]
     feeds: dict[str, Feed] = {}
     for called, feed in settings.feeds.items():
         setting = f"pipelines.{name}.feeds.{called}"

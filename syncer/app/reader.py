@@ -39,6 +39,6 @@ def source_reader(plan: Blueprint, session: Session, schema: str) -> Reader:
         related=related,
         tombstones=list(tombstones.values()),
         keys=PostgresKeyFeed(session, plan.table),
-        documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors),
+        documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors, plan.routing),
         close=session.close,
     )

@@ -16,6 +16,8 @@ from syncer.adapters.elastic.lifecycle import AgedPhase, ElasticLifecycle, Lifec
 from syncer.adapters.elastic.search import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
 from syncer.adapters.embedding.sentence import SentenceEmbedder
+from syncer.adapters.embedding.server import Server, ServerEmbedder
+from syncer.adapters.embedding.static import StaticEmbedder
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.history import PostgresHistory
@@ -27,10 +29,10 @@ from syncer.adapters.postgres.vector_cache import PostgresVectorCache
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.lifecycle_settings import LifecycleSettings
 from syncer.app.pipeline_settings import PipelineSettings
-from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_table
+from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_routing, pipeline_table
 from syncer.app.reader import source_reader
 from syncer.app.recorded import by_itself
-from syncer.app.settings import Settings
+from syncer.app.settings import ModelSettings, Settings
 from syncer.app.transform import LoadedTransform, load_transform
 from syncer.core.error import ConfigurationError, SourceUnavailable, StateUnavailable
 from syncer.core.field import Field, VectorField
@@ -38,7 +40,8 @@ from syncer.core.index import write_alias
 from syncer.engine.embed import Embedding
 from syncer.engine.pipeline import Limits, OnChange, Pipeline, Retention, Sides
 from syncer.engine.poll import PollLimits
-from syncer.ports import Clock
+from syncer.engine.shared_reads import SharedReads
+from syncer.ports import Clock, Model
 
 #: Batches under way at once, over all pipelines.
 _WRITERS = 8
@@ -52,6 +55,7 @@ class Application:
         self._clock = clock
         self._executor = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
         self._building = Lock()
+        self._shared_reads = SharedReads()
         #: By setting: what two pipelines share is still called by one at a time.
         self._transforms: dict[str, LoadedTransform] = {}
         #: Whether there is a pipeline, so that there may be something to settle.
@@ -62,6 +66,8 @@ class Application:
         loaded twice."""
         fresh = Application(settings, self._clock)
         fresh._transforms = self._transforms
+        if settings.source == self.settings.source:
+            fresh._shared_reads = self._shared_reads
         if settings.embedding == self.settings.embedding and "embedder" in self.__dict__:
             fresh.embedder = self.embedder
         return fresh
@@ -114,9 +120,9 @@ class Application:
         return client
 
     @cached_property
-    def embedder(self) -> SentenceEmbedder:
+    def embedder(self) -> Model:
         """The model: one for all pipelines."""
-        return SentenceEmbedder(self.settings.embedding.model, backend=self.settings.embedding.backend)
+        return embedder(self.settings.embedding, self._clock)
 
     def source_session(self, *, any_server: bool = False) -> Session:
         """Return a new connection to the source; to a standby only where `any_server` will do."""
@@ -145,13 +151,14 @@ class Application:
             table = pipeline_table(session, name, settings)
             fields = pipeline_fields(session, name, settings, table)
             feeds = pipeline_feeds(session, name, settings, table, fields)
+            routing = pipeline_routing(session, name, settings, table)
             vectors = self._vectors(name, settings, fields)
         finally:
             session.close()
         model = self.embedder.description if settings.embedding else None
         transform = self.transform(name)
         made = transform.description if transform else None
-        return draw_up(name, settings, self.settings.alias(name), table, feeds, fields, vectors, model, made)
+        return draw_up(name, settings, self.settings.alias(name), table, feeds, fields, vectors, model, made, routing)
 
     def transform(self, name: str) -> LoadedTransform | None:
         """Load the pipeline's transform, if it has one, for as long as the process lasts; see `load_transform`."""
@@ -186,6 +193,7 @@ class Application:
             reader=lambda: source_reader(plan, self.source_session(), self.settings.state.schema_),
             embedding=self._embedding if plan.vectors else None,
             transform=loaded.transform if loaded else None,
+            routed_by_others=plan.routing is not None,
             sink=lambda index: ElasticSink(client, write_alias(index), wait_seconds=min(10.0, timeout / 3)),
             sides=lambda index: self._sides(plan, index),
             indices=ElasticIndices(client, plan.mapping, plan.index),
@@ -193,6 +201,7 @@ class Application:
             store=store,
             clock=self._clock,
             executor=self._executor,
+            shared_reads=self._shared_reads,
             limits=_limits(plan.settings),
             definition=plan.definition,
             grows_from=plan.grows_from,
@@ -208,7 +217,7 @@ class Application:
     def searcher(self, name: str) -> ElasticSearcher:
         """Return what searches the pipeline's index."""
         plan = self.blueprint(name)
-        embed = (lambda text: self.embedder.embed([text])[0]) if plan.vectors else None
+        embed = self.embedder.embed_query if plan.vectors else None
         return ElasticSearcher(self.elasticsearch, self.settings.alias(name), plan.fields, plan.vectors, embed)
 
     def close(self) -> None:
@@ -238,7 +247,8 @@ class Application:
         return (VectorField(settings.embedding.field, settings.embedding.text, self.embedder.dims),)
 
     def _sides(self, plan: Blueprint, index: str) -> Sides:
-        digests, session = PostgresDigests(self.source_session, plan.table, plan.fields), self.source_session()
+        digests = PostgresDigests(self.source_session, plan.table, plan.fields, plan.routing)
+        session = self.source_session()
 
         def close() -> None:
             digests.close()
@@ -247,9 +257,36 @@ class Application:
         return Sides(
             source=digests,
             index=ElasticDigests(self.elasticsearch, index),
-            documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors),
+            documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors, plan.routing),
             close=close,
         )
+
+
+def embedder(settings: ModelSettings, clock: Clock) -> Model:
+    """Return the model, which is loaded when it is first needed."""
+    prompts = settings.prompts
+    match settings.backend:
+        case "http":
+            key = settings.api_key.get_secret_value() if settings.api_key else None
+            return ServerEmbedder(
+                Server(settings.url or "", settings.model, key, settings.request_timeout, settings.request_texts),
+                clock=clock,
+                revision=settings.revision or "",
+                dims=settings.dims,
+                query=prompts.query or "",
+                passage=prompts.passage or "",
+            )
+        case "static":
+            return StaticEmbedder(settings.model, query=prompts.query or "", passage=prompts.passage or "")
+        case "torch" | "onnx" | "openvino" as backend:
+            return SentenceEmbedder(
+                settings.model,
+                backend=backend,
+                quantisation=settings.quantisation,
+                query=prompts.query,
+                passage=prompts.passage,
+                converted=settings.converted.expanduser(),
+            )
 
 
 def _limits(settings: PipelineSettings) -> Limits:

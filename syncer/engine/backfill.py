@@ -167,6 +167,7 @@ class _RangeRun:
             draw=Draw.BEFORE_HYDRATION,
             recheck_created=not first_load,
             prove=prove,
+            first_load=first_load,
         )
         #: Sent and not settled; stored before it is sent.
         self._under_way: deque[Sequence[Key]] = deque()

@@ -32,6 +32,7 @@ from syncer.core.error import TransientError
 from syncer.core.key import DOCUMENT_ID_BYTES_MAX, Key, document_id
 from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
 from syncer.core.report import Report
+from syncer.core.shards import Shards
 from syncer.engine.batch import Batch, Delivered, Routings
 from syncer.engine.embed import Embedding, Vectors
 from syncer.engine.pacing import Pacing
@@ -107,6 +108,7 @@ class Delivery:
         prove: Callable[[], None],
         on_overtaken: Callable[[], None],
         transform: Transform | None = None,
+        shards: Shards | None = None,
     ) -> None:
         """recheck_created: hydrate a key once more whose write created a document, and remove it if gone. Elasticsearch
         forgets the versions of deleted documents when a shard restarts, so that an old write could revive one. Needed
@@ -114,9 +116,12 @@ class Delivery:
 
         prove: called on a worker thread before each write; what it raises keeps the write from being sent.
         on_overtaken: called when the index holds a version that nobody can have drawn: it should be verified.
+        shards: of the index, where nobody knows which of them a document was in: with each write of a key it is removed
+        from all others.
         """
         self._documents = documents
         self._transform = transform
+        self._shards = shards
         self._embedding = embedding
         self._sink = sink
         self._numbers = numbers
@@ -184,7 +189,7 @@ class Delivery:
         numbered = replace(numbered, hydration=transformed(numbered.hydration, self._transform))
         drafts = numbered.hydration.drafts
         vectors = self._embedding.vectors(drafts) if self._embedding else Vectors({})
-        writes = _writes(keys, numbered, vectors)
+        writes = _writes(keys, numbered, vectors, self._shards)
         places = {draft.key: draft.routing for draft in drafts if draft.routing is not None}
         outcomes, met = self._sent(writes) if writes else ({}, {})
         return _Written(outcomes, met, vectors, numbered.hydration.refused, places)
@@ -275,7 +280,7 @@ class Delivery:
         return [key for key in created if key not in present]
 
 
-def _writes(keys: Sequence[Key], numbered: _Numbered, vectors: Vectors) -> Sequence[Write]:
+def _writes(keys: Sequence[Key], numbered: _Numbered, vectors: Vectors, shards: Shards | None) -> Sequence[Write]:
     """Return a write for each key that could be read, and a removal wherever else its document may have been."""
     hydration, version = numbered.hydration, numbered.version
     places: dict[Key, str | None] = {draft.key: draft.routing for draft in hydration.drafts}
@@ -285,13 +290,18 @@ def _writes(keys: Sequence[Key], numbered: _Numbered, vectors: Vectors) -> Seque
             places[key] = hydration.routings.get(key)
             if key not in hydration.refused:
                 writes.append(Removal(key, version, places[key]))
-    if not numbered.routings:
+    if not numbered.routings and shards is None:
         return writes
+    untold = hydration.untold
+
+    def others(key: Key) -> Sequence[str]:
+        return shards.others(key, places.get(key)) if shards is not None and key not in untold else ()
+
     # Before the documents: two routings may lead to one shard, where of two writes with one number the later one wins.
     elsewhere = [
         Removal(key, version, routing)
         for key in keys
-        for routing in sorted(numbered.routings.get(key, _NOWHERE) - {places.get(key)})
+        for routing in sorted(numbered.routings.get(key, _NOWHERE).union(others(key)) - {places.get(key)})
     ]
     return [*elsewhere, *writes]
 

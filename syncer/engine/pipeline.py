@@ -18,6 +18,7 @@ from syncer.engine.embed import Embedding
 from syncer.engine.pacing import Pacing
 from syncer.engine.poll import PollLimits
 from syncer.engine.rejection import Budget
+from syncer.engine.shared_reads import SharedReads
 from syncer.engine.transform import Transform
 from syncer.ports import (
     ChangeFeed,
@@ -124,6 +125,8 @@ class Pipeline:
     executor: Executor
     limits: Limits = field(default_factory=Limits)
     pacing: Pacing = field(default_factory=Pacing)
+    #: Of all pipelines of the process.
+    shared_reads: SharedReads = field(default_factory=SharedReads)
     #: What the fingerprint is of, by part.
     definition: Mapping[str, Any] = field(default_factory=dict)
     #: Tells of an index's definition whether this one only adds fields to it, so that it can grow in place.
@@ -137,6 +140,8 @@ class Pipeline:
     lifecycle: Lifecycle | None = None
     #: Makes documents of rows; None: a row's own is the document.
     transform: Transform | None = None
+    #: Related rows decide on the shards of documents.
+    routed_by_others: bool = False
 
     @property
     def budget(self) -> Budget:
@@ -160,8 +165,17 @@ class Pipeline:
         draw: Draw,
         recheck_created: bool,
         prove: Callable[[], None] = lambda: None,
+        first_load: bool = False,
     ) -> Delivery:
-        """Return the one path into a physical index; see `Delivery`."""
+        """Return the one path into a physical index; see `Delivery`.
+
+        first_load: of a new index, which polls of all changes since its beginning follow.
+        """
+        # Where related rows decide on the shard, nothing remembers where a document was: tombstones do not, for rows of
+        # two tables may change at once. So it is removed from all other shards. A first load need not: a document that
+        # it leaves behind, because a range is read again, was moved by a change since the load began, and a poll
+        # delivers what that change names once more, with a higher number.
+        shards = self.indices.shards(index) if self.routed_by_others and not first_load else None
         return Delivery(
             documents,
             self.embedding,
@@ -175,6 +189,7 @@ class Pipeline:
             recheck_created=recheck_created,
             prove=prove,
             transform=self.transform,
+            shards=shards,
             on_overtaken=lambda: self.store.mark_verify_needed(
                 index,
                 f"at {self.clock.now():%Y-%m-%d %H:%M:%S.%f} UTC a version above all that were drawn was found in the "

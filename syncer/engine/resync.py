@@ -22,8 +22,8 @@ def resync(pipeline: Pipeline, documents: Documents, index: str, feed: KeyFeed) 
     """Deliver the keys of a feed into a physical index; safe beside the daemon. Repeating it is harmless.
 
     Ends early, after what is under way, when the process is asked to stop. A key that is not in the table is removed
-    from the index: where documents are routed, and nobody knows where its was, from where its id leads. Raises what
-    `Delivery.run` raises, and TooManyRejections.
+    from the index: where a column of its own routed its document, and nobody knows where to, from where its id leads.
+    Raises what `Delivery.run` raises, and TooManyRejections.
     """
     delivery = pipeline.delivery(
         documents,

@@ -7,7 +7,7 @@ otherwise, a method may be called again after it raised.
 from __future__ import annotations
 
 from syncer.ports.clock import Clock
-from syncer.ports.embedding import Embedder, VectorCache
+from syncer.ports.embedding import Embedder, Model, VectorCache
 from syncer.ports.index import IndexDigests, Indices, Lifecycle, Sink
 from syncer.ports.json import Json
 from syncer.ports.source import (
@@ -34,6 +34,7 @@ __all__ = [
     "KeyFeed",
     "Lease",
     "Lifecycle",
+    "Model",
     "Numbers",
     "RelatedFeed",
     "Sink",

@@ -9,6 +9,7 @@ from syncer.core.change import Write
 from syncer.core.comparison import Entry, Found
 from syncer.core.index import Health, IndexIdentity, IndexRecord, IndexStatistics, Targets
 from syncer.core.outcome import Outcome
+from syncer.core.shards import Shards
 
 
 class IndexDigests(Protocol):
@@ -72,6 +73,12 @@ class Indices(Protocol):
 
         Raises IndexMissing where it or its write alias is gone, and FatalError where `translog.durability` is no longer
         `request`: acknowledged would not mean durable.
+        """
+
+    def shards(self, name: str) -> Shards:
+        """Return the shards of an index, which stay what they are. Raises IndexMissing, FatalError.
+
+        An engine that keeps one document of an id, whatever its routing, may name several all the same.
         """
 
     def expect(self, name: str, rows: int) -> None:

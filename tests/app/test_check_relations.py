@@ -52,6 +52,15 @@ def test_sound_relations_have_no_trouble(related: Deployment) -> None:
     )
 
 
+def test_what_a_routing_by_related_rows_costs_is_told(related: Deployment) -> None:
+    """It needs no more triggers than the relation."""
+    related.configure(relations=RELATIONS, routing="author.name", index={"shards": 3, "replicas": 0})
+    assert found(related) == []
+    _, document = related.json("check")
+    [told] = [each["what"] for each in document["findings"] if each["setting"] == "pipelines.articles.routing"]
+    assert told.endswith("removed from all other shards, of 3 in all; that needs no triggers")
+
+
 def test_what_relates_rows_needs_indices(related: Deployment) -> None:
     """From a row to those that are in its document, and from these back; a poll needs one too."""
     related.sql("DROP INDEX articles_author_id_idx, comments_article_id_idx, authors_updated_at_id_idx")

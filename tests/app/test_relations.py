@@ -10,11 +10,12 @@ import psycopg
 import pytest
 import yaml
 
+from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.pipeline_settings import PipelineSettings
-from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_table
+from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_routing, pipeline_table
 from syncer.core.definition import differences_between
 from syncer.core.error import ConfigurationError, SourceUnavailable
 from syncer.core.field import VectorField
@@ -74,11 +75,15 @@ relations:
 """
 
 
+def opened(url: str) -> Session:
+    return Session(url, setting="source.url", settings=SOURCE_SETTINGS, unavailable=SourceUnavailable)
+
+
 @pytest.fixture(name="session")
 def _session(postgres_url: str) -> Iterator[Session]:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(SCHEMA.encode())
-    session = Session(postgres_url, setting="source.url", settings=SOURCE_SETTINGS, unavailable=SourceUnavailable)
+    session = opened(postgres_url)
     yield session
     session.close()
 
@@ -97,7 +102,8 @@ def drawn(session: Session, **changes: Any) -> Blueprint:
     fields = pipeline_fields(session, "articles", settings, table)
     feeds = pipeline_feeds(session, "articles", settings, table, fields)
     vectors = [VectorField("embedding", settings.embedding.text, 4)] if settings.embedding else []
-    return draw_up("articles", settings, "articles", table, feeds, fields, vectors, None)
+    routing = pipeline_routing(session, "articles", settings, table)
+    return draw_up("articles", settings, "articles", table, feeds, fields, vectors, None, routing=routing)
 
 
 def related(of: str = "author", **changes: Any) -> dict[str, Any]:
@@ -218,6 +224,53 @@ def test_each_way_to_a_table_once(session: Session) -> None:
         "tags": None,  # a date is no watermark
         "comments": None,
     }
+
+
+@pytest.mark.parametrize("where", [None, "title <> 'two'"])
+def test_related_rows_may_route_documents(where: str | None, postgres_url: str, session: Session) -> None:
+    """Whether or not a field takes something from them; both sides of a comparison see it, and each table is a feed."""
+    plan = drawn(session, routing="author.country.name", fields={"title": "text"}, where=where)
+    hydration = PostgresDocuments(session, plan.table, plan.fields, (), plan.routing).hydrate([("1",), ("2",)])
+    routed = {draft.key[0]: draft.routing for draft in hydration.drafts}
+    assert routed == ({"1": "Italy", "2": ""} if where is None else {"1": "Italy"})
+    digests = PostgresDigests(lambda: opened(postgres_url), plan.table, plan.fields, plan.routing)
+    assert {id_: routing for page in digests.pages() for id_, _, routing in page} == routed
+    digests.close()
+    assert [str(way[-1].table) for feed in plan.feeds for way in feed.ways] == ["public.authors", "public.countries"]
+
+
+def test_another_routing_is_another_index(session: Session) -> None:
+    """And so is another way to it."""
+    built = drawn(session, routing="author.name")
+    assert built.grows_from(drawn(session, routing="author.name", fields={"title": "text"}).definition)
+    for changes in ({"routing": "author.country"}, {"routing": None}, {"routing": "title"}):
+        other = drawn(session, **changes)
+        assert not other.grows_from(built.definition)
+        [line] = differences_between(built.definition, other.definition)
+        assert line.startswith("hydration: routing is author.name, ")
+    alone = drawn(session, routing="author.name", fields={"title": "text"})
+    other = drawn(session, routing="author.name", fields={"title": "text"}, **related(where="id > 0"))
+    assert differences_between(alone.definition, other.definition) == [
+        "hydration: relations.author.where.public.authors is active, configured `id > 0`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("routing", "message", "hint"),
+    [
+        ("tags.name", "relation tags leads to many rows", "one row each"),
+        ("author.nam", "public.authors has no column nam", "did you mean name?"),
+        ("author.land.name", "public.authors has no relation land", "country"),
+        ("author", "public.articles has no column author", "author_id"),
+        ("autor.name", "public.articles has no column autor.name", ""),
+    ],
+)
+def test_a_routing_that_cannot_be(routing: str, message: str, hint: str, session: Session) -> None:
+    """The message names the setting."""
+    with pytest.raises(ConfigurationError) as raised:
+        drawn(session, routing=routing)
+    assert raised.value.message.startswith(f"pipelines.articles.routing: {message}")
+    assert hint in raised.value.hint
 
 
 def test_a_text_is_made_of_related_fields(session: Session) -> None:

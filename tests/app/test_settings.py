@@ -188,12 +188,6 @@ def test_a_mistake_is_named_with_its_place_and_its_remedy(line: str, said: str, 
     assert said in refused(articles(line), folder=tmp_path)
 
 
-def test_a_related_column_does_not_route(tmp_path: Path) -> None:
-    """It would move documents to other shards when another table changes."""
-    text = articles("routing: author.name") + "        relations: {author: {table: a, on: {b: c}}}\n"
-    assert "pipelines.articles.routing: must be a column of the table itself" in refused(text, folder=tmp_path)
-
-
 def test_a_text_may_name_what_is_in_rows(tmp_path: Path) -> None:
     """Which columns they have, the catalogue tells; other names must be those of fields."""
     lines = """

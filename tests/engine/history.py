@@ -19,9 +19,11 @@ from syncer.engine.backfill import backfill
 from syncer.engine.polled import Polled
 from syncer.engine.rebuild import rebuild, rollback
 from syncer.engine.resync import resync
+from syncer.engine.shared_reads import SharedReads
 from tests.engine.audit import Audit
-from tests.engine.history_world import a_random_world
+from tests.engine.history_world import a_random_world, route_by_authors
 from tests.engine.intercepted import HANDS_OUT, Call
+from tests.engine.neighbour import Neighbour
 from tests.engine.process import Killed, Process
 from tests.engine.related_writers import RelatedWriters
 from tests.engine.trouble import NEVER_RAISE, trouble
@@ -52,6 +54,10 @@ EXCLUDED = {
 REBUILDS = 0.25
 #: And so: documents have rows of other tables in them.
 RELATIONS = 0.4
+#: And so: one of those tables decides on the shards, where no column of the table itself does.
+ROUTED_BY_OTHERS = 0.7
+#: And so: another pipeline of the process reads the same feeds.
+NEIGHBOURS = 0.4
 
 Session = Generator[Polled, None, None]
 
@@ -75,6 +81,14 @@ class History:
         self.writers = Writers(chance, self.world.table)
         related = random.Random(f"relations {seed}")
         self.related = RelatedWriters(related, self.world.table) if related.random() < RELATIONS else None
+        routed = random.Random(f"routed by others {seed}").random() < ROUTED_BY_OTHERS
+        if routed and self.related and not self.world.table.routing:
+            route_by_authors(self.world)
+        # What would be waited for is read by who asks: there are no threads.
+        self.shared_reads = SharedReads(patience_seconds=0)
+        self.neighbour: Neighbour | None = None
+        if random.Random(f"neighbours {seed}").random() < NEIGHBOURS:
+            self.neighbour = Neighbour(self.world, self.shared_reads)
         self.audit = Audit(self.world, self.writers)
         self.writers.deletes = self.world.table.triggers
         self.writers.bad = "dead letters" in self.has
@@ -101,6 +115,8 @@ class History:
             steps += [(self.related.write, 4)]
         if self.rebuilds:
             steps += [(self.rebuild, 3), (self.roll_back, 2)]
+        if self.neighbour:
+            steps += [(self.neighbour.poll, 10)]
         for _ in range(STEPS):
             self._one_of(steps)
         self._calm_down()
@@ -118,7 +134,8 @@ class History:
         if session is not None and inspect.getgeneratorstate(session) == inspect.GEN_RUNNING:
             return
         if session is None:
-            self.process = self.process or Process(self.world, self.around, self.random)
+            shared = self.shared_reads if self.neighbour else None
+            self.process = self.process or Process(self.world, self.around, self.random, shared)
             session = self.session = self.process.worker.session()
         self._follow(session)
 
@@ -219,7 +236,11 @@ class History:
                     (self.poll, 2), (self.resync, 0.5), (self.backfill, 0.1), (self.take_over, 0.1), (self.restart, 1),
                     (self.land, 0.3),
                 ]  # fmt: skip
-                self._one_of([*happenings, (self.related.write, 1)] if self.related else happenings)
+                if self.related:
+                    happenings += [(self.related.write, 1)]
+                if self.neighbour:
+                    happenings += [(self.neighbour.poll, 2)]
+                self._one_of(happenings)
             finally:
                 self.depth -= 1
 

@@ -14,6 +14,13 @@ from tests.builders import World, a_comparison, a_world
 from tests.engine.visible_documents import VisibleDocuments, of_visible_rows
 
 
+def route_by_authors(world: World) -> None:
+    """Let the region of its author decide on the shard of a document."""
+    world.table.routed_by = ("author", "region")
+    world.indices = MemoryIndices(shards=3)
+    world.pipeline = replace(world.pipeline, indices=world.indices, routed_by_others=True)
+
+
 def a_random_world(chance: Random, has: set[str], answer: Callable[[Write], Outcome | None]) -> World:
     """Return a world of random bounds with some of the features; answer: what its index says in place of a write."""
     world = a_world(

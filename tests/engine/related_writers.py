@@ -9,10 +9,13 @@ from syncer.adapters.memory.table import MemoryRelation, MemoryTable, MemoryTran
 OPEN_MAX = 3
 #: Of one that may well be open for longer than the poll that meets its row.
 STAYS_OPEN = 0.4
+REGIONS = ("north", "south", "west")
 
 
 class RelatedWriters:
     """Applications that change authors, of many documents each, and comments, which may move from one to another.
+
+    An author moves to another region each time.
 
     Few changes: a later one of the same row would heal a loss.
     """
@@ -58,7 +61,7 @@ class RelatedWriters:
         if self.root.triggers and self.random.random() < 0.2:
             transaction.delete(key)
         else:
-            transaction.put(key, name=f"name {self._count}")
+            transaction.put(key, name=f"name {self._count}", region=REGIONS[self._count % len(REGIONS)])
         return transaction
 
     def _comment(self) -> MemoryTransaction | None:

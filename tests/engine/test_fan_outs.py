@@ -352,3 +352,24 @@ def test_to_catch_up_is_to_go_round_once() -> None:
     world.worker().run_once()
     assert number < 2000
     assert len(seen) == 151
+
+
+def test_a_related_table_that_is_followed_from_now_on_is_compared_once() -> None:
+    """Its rows are not read from the first one on: what changed, or is gone, is found by what documents hold."""
+    world = a_world(batch_rows=BATCH)
+    authors = MemoryTable(world.clock, "public.author")
+    authors.put(ADA, name="Ada")
+    for key, by in (("a", "ada"), ("b", "bo"), ("c", None)):
+        world.table.put((key,), by=by)
+    for _ in range(2):
+        world.worker().run_once()
+        world.clock.advance(60)
+    world.table.relations.append(MemoryRelation("author", authors, of_root="by"))
+    assert not world.equal()
+    for _ in range(2):
+        assert world.worker().run_once().read == 0
+        assert world.equal()
+        assert len(world.events.reconciliations) == 1
+    authors.put(BO, name="Bo")
+    assert world.worker().run_once().read == 1
+    assert world.equal()

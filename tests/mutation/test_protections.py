@@ -121,10 +121,10 @@ MUTANTS = (
         (
             Edit(
                 "syncer/adapters/memory/source.py",
-                "            [_draft(key, documents[key], self._table.routing_of(documents[key])) for key in keys",
-                "            [__import__('dataclasses').replace("
-                "_draft(key, documents[key], self._table.routing_of(documents[key])),"
-                " hash=int(self._table.row(key).watermark.timestamp() * 1e6)) for key in keys",
+                "                _draft(key, documents[key], self._table.document_routing(documents[key]))\n",
+                "                __import__('dataclasses').replace("
+                "_draft(key, documents[key], self._table.document_routing(documents[key])),"
+                " hash=int(self._table.row(key).watermark.timestamp() * 1e6))\n",
             ),
             Edit(
                 DELIVER,
@@ -186,8 +186,25 @@ MUTANTS = (
     ),
     Mutant(
         "a document is removed wherever else it may have been",
-        (Edit(DELIVER, "    if not numbered.routings:\n        return writes\n", "    return writes\n"),),
+        (
+            Edit(
+                DELIVER,
+                "    if not numbered.routings and shards is None:\n        return writes\n",
+                "    return writes\n",
+            ),
+        ),
         ("4", "5"),
+    ),
+    Mutant(
+        "a document that related rows route is removed from every other shard",
+        (
+            Edit(
+                "syncer/engine/pipeline.py",
+                "        shards = self.indices.shards(index) if self.routed_by_others and not first_load else None\n",
+                "        shards = None\n",
+            ),
+        ),
+        ("3", "17"),
     ),
     Mutant(
         "a conflict with a number that nobody can have drawn is not believed",

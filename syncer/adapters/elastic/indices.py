@@ -12,9 +12,11 @@ from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 from syncer.adapters.elastic.aliases import Aliases, meta_of
 from syncer.adapters.elastic.error import cause, translate_errors
 from syncer.adapters.elastic.mapping import LOADING, IndexSettings, graphs, index_settings, kept_settings, while_loading
+from syncer.adapters.elastic.shard import index_shards
 from syncer.adapters.elastic.version import server_version
 from syncer.core.error import ConfigurationError, FatalError, IndexMissing, SinkUnavailable
 from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets, write_alias
+from syncer.core.shards import Shards
 
 #: How long a look at the shards waits for them.
 _HEALTH_SECONDS = 5
@@ -183,6 +185,11 @@ class ElasticIndices:
             for copy in copies
             if copy["routing"]["primary"] and "commit" in copy
         }
+
+    def shards(self, name: str) -> Shards:
+        """Return the shards of an index; see `ports.Indices`."""
+        with translate_errors():
+            return index_shards(self._client, name, self._get(name)["settings"]["index"])
 
     def restore(self, name: str) -> None:
         """Give it the settings for searches; see `ports.Indices`."""

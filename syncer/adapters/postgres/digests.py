@@ -59,7 +59,10 @@ _EXPLAIN = "EXPLAIN (FORMAT JSON) "
 class PostgresDigests:
     """Implements `SourceDigests`, on connections of its own."""
 
-    def __init__(self, open_session: Callable[[], Session], table: Table, fields: Sequence[Field]) -> None:
+    def __init__(
+        self, open_session: Callable[[], Session], table: Table, fields: Sequence[Field], routing: Field | None = None
+    ) -> None:
+        """routing: as for `PostgresDocuments`."""
         self._table = table
         #: For the statement that runs all the while, on whatever thread reads it.
         self._scan = open_session()
@@ -67,8 +70,8 @@ class PostgresDigests:
         self._rows = open_session()
         #: For questions in between.
         self._questions = open_session()
-        self._documents = PostgresDocuments(self._rows, table, fields, ())
-        self._statement = written_out(_statement(table, fields))
+        self._documents = PostgresDocuments(self._rows, table, fields, (), routing)
+        self._statement = written_out(_statement(table, fields, routing))
         self._keys_statement = written_out(_keys_statement(table))
         self._lock = Lock()
         #: Interrupts the statement that runs, if one does.
@@ -199,14 +202,14 @@ class _RowFails(Exception):
     """The statement over all rows fails on one of them."""
 
 
-def _statement(table: Table, fields: Sequence[Field]) -> Select[*tuple[Any, ...]]:
+def _statement(table: Table, fields: Sequence[Field], routing: Field | None) -> Select[*tuple[Any, ...]]:
     """Return the SELECT of all ids, hashes and routings; in two levels like that of hydration."""
-    columns = document_columns(table, fields)
+    columns = document_columns(table, fields, routing)
     rows = (
         select(
             _id(table, columns).label("id"),
             document_body(table, fields, columns).label("body"),
-            document_routing(table, columns).label("routing"),
+            document_routing(table, columns, routing).label("routing"),
         )
         .select_from(relation(table))
         .offset(number(0))

@@ -33,9 +33,10 @@ def document_body(table: Table, fields: Sequence[Field], columns: Columns) -> Co
     return case((living(table, columns), body)) if lacks_documents(table) else body
 
 
-def document_columns(table: Table, fields: Sequence[Field]) -> Columns:
+def document_columns(table: Table, fields: Sequence[Field], routing: Field | None = None) -> Columns:
     """Return the table's columns for its documents: qualified where related rows have columns of their own."""
-    return qualified_columns(table) if any(field.related for field in fields) else short_columns(table)
+    related = routing or any(field.related for field in fields)
+    return qualified_columns(table) if related else short_columns(table)
 
 
 def document_hash(body: ColumnElement[str]) -> ColumnElement[int]:
@@ -44,8 +45,13 @@ def document_hash(body: ColumnElement[str]) -> ColumnElement[int]:
     return cast(cast(half, SqlType("bit(64)")), BigInteger).label("hash")
 
 
-def document_routing(table: Table, columns: Columns) -> ColumnElement[str]:
-    """Return what decides on the document's shard; empty: its id. To Elasticsearch an empty text is none, like NULL."""
+def document_routing(table: Table, columns: Columns, routing: Field | None) -> ColumnElement[str]:
+    """Return what decides on the document's shard; empty: its id. To Elasticsearch an empty text is none, like NULL.
+
+    routing: of related rows; None: a column of the table, if any.
+    """
+    if routing is not None:
+        return func.coalesce(text_of(field_value(routing, table, columns)), constant(""))
     if table.routing is None:
         return constant("")
     return func.coalesce(text_of(columns[table.routing]), constant(""))

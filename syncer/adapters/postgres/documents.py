@@ -43,12 +43,20 @@ from syncer.core.table import Table
 class PostgresDocuments:
     """Implements `Documents`."""
 
-    def __init__(self, session: Session, table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> None:
-        """Raises ConfigurationError where a template names no field."""
+    def __init__(
+        self,
+        session: Session,
+        table: Table,
+        fields: Sequence[Field],
+        vectors: Sequence[VectorField],
+        routing: Field | None = None,
+    ) -> None:
+        """routing: of related rows (`resolve_routing`). Raises ConfigurationError where a template names no field."""
         self._session = session
         self._table = table
         self._vectors = vectors
-        self._select = _statement(table, fields, vectors)
+        self._routed = _is_routed(table, routing)
+        self._select = _statement(table, fields, vectors, routing)
 
     def hydrate(self, keys: Sequence[Key]) -> Hydration:
         """Return what the keys are now; a row that Postgres cannot read, or write as JSON, is unreadable.
@@ -86,7 +94,7 @@ class PostgresDocuments:
             # An equal key that is written in another way ('1.0' for '1.00') was not asked for.
             if key in asked:
                 body, hash_, *texts = row[parts:]
-                routing = texts.pop() if self._table.routing is not None else None
+                routing = texts.pop() if self._routed else None
                 if body is not None:
                     drafts.append(Draft(key, body, hash_, dict(zip(names, texts, strict=True)), routing))
                 elif routing is not None:
@@ -94,9 +102,11 @@ class PostgresDocuments:
         return Hydration(drafts, unreadable, routings)
 
 
-def hydration_statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> str:
+def hydration_statement(
+    table: Table, fields: Sequence[Field], vectors: Sequence[VectorField], routing: Field | None = None
+) -> str:
     """Return the statement as people read it. Raises ConfigurationError where a template names no field."""
-    return readable(_statement(table, fields, vectors))
+    return readable(_statement(table, fields, vectors, routing))
 
 
 def field_values(table: Table, fields: Sequence[Field]) -> Mapping[str, str]:
@@ -117,7 +127,13 @@ def _readable_values(table: Table, fields: Sequence[Field], columns: Columns, pr
         yield from _readable_values(of.table, related.fields, qualified_columns(of.table, rows), f"{path}.")
 
 
-def _statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorField]) -> Select[*tuple[Any, ...]]:
+def _is_routed(table: Table, routing: Field | None) -> bool:
+    return routing is not None or table.routing is not None
+
+
+def _statement(
+    table: Table, fields: Sequence[Field], vectors: Sequence[VectorField], routing: Field | None
+) -> Select[*tuple[Any, ...]]:
     """Return the SELECT of key, document, hash, texts and, where documents have one, routing.
 
     Two levels, kept apart by OFFSET 0, because the document is needed twice and written once. Soft delete and `where`
@@ -125,10 +141,10 @@ def _statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorFi
     nobody asked for, and fail on one of those. With routing, rows without document are returned too: a removal has to
     know where the document was.
     """
-    columns = document_columns(table, fields)
+    columns, routed = document_columns(table, fields, routing), _is_routed(table, routing)
     others = [_text(vector, fields, table, columns).label(f"text_{i + 1}") for i, vector in enumerate(vectors)]
-    if table.routing is not None:
-        others.append(document_routing(table, columns).label("routing"))
+    if routed:
+        others.append(document_routing(table, columns, routing).label("routing"))
     rows = (
         select(
             *key_texts(table, columns),
@@ -142,7 +158,7 @@ def _statement(table: Table, fields: Sequence[Field], vectors: Sequence[VectorFi
     )
     after_body = len(table.key) + 1
     return select(*rows.c[: len(table.key)], rows.c.body, document_hash(rows.c.body), *rows.c[after_body:]).where(
-        rows.c.body.is_not(None) if lacks_documents(table) and table.routing is None else true()
+        rows.c.body.is_not(None) if lacks_documents(table) and not routed else true()
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 from sqlalchemy.exc import DBAPIError
 
-from syncer.adapters.postgres.session import reason_of, sqlstate
+from syncer.adapters.postgres.session import Session, reason_of, sqlstate
 from syncer.adapters.postgres.sql import condition, named, number, relation, written_out
 from syncer.core.error import ConfigurationError
 from syncer.core.table import Table
@@ -50,18 +50,29 @@ def check_stable(connection: Connection, table: Table, expression: str, setting:
 
 def check_stable_query(connection: Connection, table: Table, query: str, setting: str) -> None:
     """Raise ConfigurationError where the query that stands for a table gives rows that change by themselves."""
-    columns = named(table, rows := relation(table))
-    if words := _clocks(_plan(connection, select(*columns.values()).select_from(rows)), query):
+    if words := _clocks(_plan_of_rows(connection, table), query):
         raise ConfigurationError(
             f"{setting}: {words[0]} makes documents change without a change that could be followed",
             hint="keep a column for it that a job updates, or compute it when you search",
         )
 
 
+def clock_of(session: Session, view: Table) -> str | None:
+    """Return what tells the time in a view, so that its rows change by themselves; None: nothing does."""
+    with session.use() as connection:
+        # A constant such as 'today' became a time when the view was made.
+        return next(iter(_clocks(_plan_of_rows(connection, view), "")), None)
+
+
 def is_rejected(error: DBAPIError) -> bool:
     """Tell whether Postgres refuses what the user wrote, not who asks."""
     state = sqlstate(error)
     return state[:2] in {"42", "22", "0A"} and state != "42501"
+
+
+def _plan_of_rows(connection: Connection, table: Table) -> str:
+    columns = named(table, rows := relation(table))
+    return _plan(connection, select(*columns.values()).select_from(rows))
 
 
 def _plan(connection: Connection, statement: Select[Any]) -> str:

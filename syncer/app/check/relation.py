@@ -17,6 +17,12 @@ from syncer.core.table import Table
 
 def check_relations(session: Session, name: str, settings: PipelineSettings) -> Iterator[Finding]:
     """Look at every related table of a pipeline; a table that is related twice is looked at once."""
+    if settings.routed_by_others:
+        yield info(
+            f"pipelines.{name}.routing",
+            "of related rows, which may move a document at any time: with each write it is removed from all other "
+            f"shards, of {settings.index.shards} in all; that needs no triggers",
+        )
     roots = list(_roots(session, name, settings.without_conditions()))
     seen = {str(table) for table, _, _ in roots}
     indexed: set[tuple[str, frozenset[str]]] = set()

@@ -28,7 +28,7 @@ def statements(application: Application, names: Sequence[str]) -> Mapping[str, M
 
 def _statements(plan: Blueprint) -> Mapping[str, str]:
     rows = plan.settings.poll.batch_rows
-    found = {"documents of listed keys": hydration_statement(plan.table, plan.fields, plan.vectors)}
+    found = {"documents of listed keys": hydration_statement(plan.table, plan.fields, plan.vectors, plan.routing)}
     for feed in plan.feeds:
         table = feed.table
         if table.watermark is not None:

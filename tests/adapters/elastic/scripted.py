@@ -19,6 +19,7 @@ class Request:
 
     path: str
     body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lines(self) -> list[Any]:
@@ -53,7 +54,7 @@ def scripted(answer: Callable[[Request], Answer]) -> Iterator[str]:
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-            said = answer(Request(self.path, body))
+            said = answer(Request(self.path, body, dict(self.headers)))
             if said.status is None:
                 self.close_connection = True
                 return

@@ -90,10 +90,11 @@ def everything(client: Elasticsearch, alias: str) -> None:
     name = f"{alias}-1"
     server(client)
     read_limits(client)
-    indices = ElasticIndices(client, mapping(FIELDS, VECTORS), IndexSettings(replicas=0))
+    indices = ElasticIndices(client, mapping(FIELDS, VECTORS), IndexSettings(shards=2, replicas=0))
     indices.create(name, {"pipeline": "articles"})
     indices.create(name, {"pipeline": "articles"})
     indices.identity(name)
+    assert len(indices.shards(name).others(("1",), None)) == 1
     writes: list[Write] = [
         Document(Draft(("1",), '{"title": "hello"}', 1, {}), {"v": struct.pack("<2f", 1.0, 0.0)}, 1),
         Removal(("2",), 1),
