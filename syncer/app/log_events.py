@@ -115,10 +115,10 @@ class LogEvents:
 
     def reconciled(self, verified: Verified) -> None:
         counts = {str(kind): count for kind, count in verified.differences.items()}
-        self._log.info("compared after a truncate", indexed=verified.indexed, repaired=verified.repaired, **counts)
+        self._log.info("compared with its source", indexed=verified.indexed, repaired=verified.repaired, **counts)
 
     def reconciling_failed(self, error: SyncerError) -> None:
-        self._log.warning("comparing after a truncate failed", error=one_line(error.message), hint=one_line(error.hint))
+        self._log.warning("comparing with its source failed", error=one_line(error.message), hint=one_line(error.hint))
 
     def standing_by(self, error: SyncerError) -> None:
         """Log a holder once, however often it is met."""

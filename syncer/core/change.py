@@ -10,7 +10,7 @@ from syncer.core.key import Key
 from syncer.core.outcome import Rejected
 from syncer.core.position import Position
 
-#: Stands for every key of a table: it was truncated.
+#: Stands for every key of a table: it was truncated, or what went before was not noted.
 WHOLE_TABLE: Key = ()
 
 

@@ -79,7 +79,7 @@ class IndexRecord:
     verify_needed: str | None = None
     #: When it was last found equal to the source.
     verified_at: datetime | None = None
-    #: When the table was truncated, until the index was compared with it.
+    #: When a table was truncated, or what is noted or read of it began anew; until the index was compared with it.
     reconcile: datetime | None = None
     #: The index that the pipeline's daemon follows and searches find; of one pipeline no other.
     followed: bool = True

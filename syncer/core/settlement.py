@@ -66,7 +66,7 @@ class Settlement:
     dead_letters: Sequence[DeadLetter] = ()
     #: Good writes (applied, stale) and their numbers: each closes a dead letter of its key with a lower one.
     settled: Mapping[Key, int] = field(default_factory=dict)
-    #: When the table was truncated, where that was read: the index is to be compared with it, once more where a
+    #: When a table was truncated, or began to be followed anew: the index is to be compared with it, once more where a
     #: comparison is under way.
     reconcile: datetime | None = None
     #: What is left of fan-outs that went on, by what they were; None: nothing.

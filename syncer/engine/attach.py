@@ -129,8 +129,8 @@ def _prove(
     if taken not in {Course.FOLLOW, Course.GROW}:
         prove_fingerprint(pipeline, record)
     prove_index(pipeline, record)
+    _begin_feeds(pipeline, reader, lease, clocks, compared=taken is Course.FOLLOW)
     if taken is Course.GROW:
-        _begin_feeds(pipeline, reader, lease, clocks)
         _extend(pipeline, lease, record, events)
     source = reader.source.identity()
     if source == record.source:
@@ -151,11 +151,16 @@ def _prove(
     )
 
 
-def _begin_feeds(pipeline: Pipeline, reader: Reader, lease: Lease, clocks: SourceClocks) -> None:
-    """Let tables that come into the documents be followed from now on: what they hold, the fill delivers."""
+def _begin_feeds(pipeline: Pipeline, reader: Reader, lease: Lease, clocks: SourceClocks, *, compared: bool) -> None:
+    """Let feeds that the configuration has added be followed from now on. compared: and the index be compared, for
+    nobody may have told what changed before; else the fill delivers every row.
+
+    Not read from their beginning: that would deliver all documents, and still miss what was deleted.
+    """
     known = lease.checkpoints()
     if added := [feed for feed in reader.feeds if feed.name not in known]:
-        lease.commit(Settlement(first_checkpoints(pipeline, reader, added, clocks)))
+        reconcile = pipeline.clock.now() if compared else None
+        lease.commit(Settlement(first_checkpoints(pipeline, reader, added, clocks), reconcile=reconcile))
 
 
 def _extend(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events) -> None:

@@ -154,11 +154,14 @@ def test_deletes_while_the_daemon_is_killed(noting: Installation) -> None:
 
 
 def test_triggers_installed_under_a_running_daemon(noting: Installation) -> None:
-    """It reads what they note from then on, without a restart; and goes on when they are removed."""
+    """It finds what went before, and reads what they note from then on, without a restart; and goes on when they are
+    removed."""
     noting.succeed("remove-triggers", noting.alias)
     with noting.running("run") as daemon:
         daemon.wait_for("attached")
+        noting.sql("DELETE FROM public.item WHERE id = 3")
         noting.succeed("install-triggers", noting.alias)
+        eventually(equal(noting), "the row that was deleted before")
         noting.sql("DELETE FROM public.item WHERE id = 1")
         eventually(equal(noting), "the deleted row")
         noting.succeed("remove-triggers", noting.alias)

@@ -109,6 +109,18 @@ def test_a_feed_may_be_the_table_of_another_pipeline(queried: Deployment) -> Non
     assert not [each for each in document["findings"] if "triggers" in each["what"] and each["severity"] != "info"]
 
 
+def test_an_index_is_compared_with_a_query_that_has_another_feed_since(deployment: Deployment) -> None:
+    """What changed in its table before, nobody has told."""
+    deployment.sql(TABLES + MORE)
+    for feeds, price in (({"articles": FEEDS["articles"]}, 5), (FEEDS, 6)):
+        deployment.configure(table=None, query=QUERY, key="id", feeds=feeds)
+        for command in (["migrate"], ["run", "--once"]):
+            code, _, err = deployment.run(*command)
+            assert code == 0, err
+        assert indexed(deployment)["1"]["price"] == price
+        deployment.sql("UPDATE prices SET price = 6 WHERE article_id = 1")
+
+
 def test_commands_work_on_a_query(queried: Deployment) -> None:
     """Rows are named by a condition over its columns; it has no watermark to name them by."""
     queried.sql("DROP TRIGGER tombstone_delete_syncer ON authors; DELETE FROM authors")
@@ -164,7 +176,8 @@ def test_check_looks_at_the_feeds(either: Deployment) -> None:
 
 
 def test_a_materialized_view_changes_when_it_is_refreshed(deployment: Deployment) -> None:
-    """Which nothing tells: a backfill delivers what a refresh has added."""
+    """Which nothing tells, but check that nothing does, unless a schedule repairs: a backfill delivers what a refresh
+    has added."""
     deployment.sql(
         "CREATE MATERIALIZED VIEW stored AS SELECT id, title FROM articles; INSERT INTO articles VALUES (1, 'a')"
     )
@@ -173,7 +186,21 @@ def test_a_materialized_view_changes_when_it_is_refreshed(deployment: Deployment
         assert deployment.run(*command)[0] == 0
     assert indexed(deployment) == {}
     [told] = findings(deployment)["table"]
-    assert told.startswith("info: public.stored is a materialized view, and changes when it is refreshed")
+    assert told.startswith("warning: public.stored is a materialized view, and changes when it is refreshed")
     deployment.sql("REFRESH MATERIALIZED VIEW stored")
     assert deployment.run("backfill", "articles")[0] == 0
     assert indexed(deployment) == {"1": {"id": 1, "title": "a"}}
+    deployment.configure(
+        table="stored", key="id", feeds={"articles": {}}, schedule={"verify": "0 5 * * *", "repair": True}
+    )
+    [told] = findings(deployment)["table"]
+    assert told.startswith("info: ")
+
+
+@pytest.mark.parametrize("kind", ["VIEW", "MATERIALIZED VIEW"])
+def test_a_view_that_tells_the_time_is_told(deployment: Deployment, kind: str) -> None:
+    """A materialized one tells that of its refresh."""
+    deployment.sql(f"CREATE {kind} looks AS SELECT id, 'now()' AS title, now() - updated_at AS age FROM articles")
+    deployment.configure(table="looks", key="id", feeds={"articles": {}})
+    told = [what for what in findings(deployment).get("table", []) if "tells the time by now()" in what]
+    assert len(told) == (kind == "VIEW")

@@ -65,3 +65,20 @@ def test_documents_follow_every_table(deployment: Deployment) -> None:
     }
     _, verified = deployment.json("verify", "articles")
     assert (verified["complete"], verified["missing"], verified["stale"], verified["extra"]) == (True, 0, 0, 0)
+
+
+def test_what_happened_before_triggers_noted_it_is_found(deployment: Deployment) -> None:
+    """In any table of the documents, though their index was followed all the time."""
+    deployment.sql(TABLES)
+    deployment.configure(relations=RELATIONS, fields=FIELDS)
+    for command in (["migrate"], ["run", "--once"]):
+        assert deployment.run(*command)[0] == 0
+    deployment.sql(
+        "DELETE FROM articles WHERE id = 3; UPDATE tags SET name = 'azure' WHERE id = 2; DELETE FROM authors"
+    )
+    expected = {"1": {"author": None, "tags": ["azure", "red"]}, "2": {"author": None, "tags": ["azure"]}}
+    assert deployment.run("run", "--once")[0] == 0
+    assert indexed(deployment) != expected
+    assert deployment.run("install-triggers", "articles")[0] == 0
+    assert deployment.run("run", "--once")[0] == 0
+    assert indexed(deployment) == expected

@@ -150,7 +150,7 @@ def test_what_is_to_be_verified_and_what_was_is_told(loaded: Deployment) -> None
     assert (one["verified_at"], one["truncated_at"]) == ("2026-05-04T10:00:00+00:00", "2026-05-04T11:00:00+00:00")
     _, out, _ = loaded.run("status")
     assert "2026-05-04 10:00:00 UTC" in out
-    assert "it was truncated at 2026-05-04 11:00:00 UTC" in out
+    assert "a table was truncated at 2026-05-04 11:00:00 UTC, or is followed anew since" in out
     assert "delivered again by themselves: 1" in out
 
 

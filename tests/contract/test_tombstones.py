@@ -100,6 +100,7 @@ class PostgresNoting:
         around = trigger_facts(self._session, self._table, "syncer", holds_state=False).around
         script = TombstoneTriggers(self._table, "syncer").install(around)
         script.run(self._session, AdvisoryLock.on("syncer"), denied="")
+        self._admin.execute("DELETE FROM syncer.tombstones WHERE key IS NULL")  # of the installation
 
     def delete(self, key: str) -> None:
         self._admin.execute("DELETE FROM item WHERE id = %s", (key,))

@@ -52,10 +52,28 @@ def test_other_pipelines_have_their_columns_noted_too() -> None:
 
 
 def test_a_root_is_noted_by_its_pipeline_s_key_and_routing() -> None:
-    """By this pipeline's, where it is the root of several."""
-    routed, otherwise = a_table("author", routing="tenant"), a_table("author", routing="country")
-    assert noted_tables([Feed(ARTICLE, [(BY_AUTHOR,)])], [Feed(routed)])[1].table is routed
-    assert noted_tables([Feed(routed)], [Feed(otherwise)])[0].table is routed
+    """For a pipeline that it is related to as well, and for one of the same table without routing."""
+    routed, plain = a_table("author", routing="tenant"), a_table("author")
+    related = replace(BY_AUTHOR, table=replace(AUTHOR, key=("name",)))
+    assert noted_tables([Feed(ARTICLE, [(related,)])], [Feed(routed)])[1].table is routed
+    assert noted_tables([Feed(routed)], [Feed(plain)]) == noted_tables([Feed(plain)], [Feed(routed)])
+    assert noted_tables([Feed(plain)], [Feed(routed)]) == [NotedTable(routed, frozenset())]
+
+
+def test_a_related_table_is_noted_by_one_key() -> None:
+    """Whichever of the pipelines that give it different ones asks: nobody needs it."""
+    one, other = (Feed(ARTICLE, [(Join(replace(TAG, key=(key,)), (("tag", "id"),)),)]) for key in ("id", "name"))
+    assert noted_tables([one], [other]) == noted_tables([other], [one])
+
+
+def test_pipelines_contest_a_table_by_key_and_routing() -> None:
+    """One set of triggers cannot note it for both."""
+    one = a_table("author", routing="tenant")
+    for other in (replace(one, key=("name",)), replace(one, routing="country")):
+        assert [noted.contested for noted in noted_tables([Feed(one)], [Feed(other)])] == [True]
+        assert [noted.contested for noted in noted_tables([Feed(ARTICLE)], [Feed(one), Feed(other)])] == [False]
+        [found] = noted_tables([Feed(ARTICLE, [(BY_AUTHOR,)])], [Feed(one), Feed(other)])[1:]
+        assert found.contested
 
 
 def test_one_that_goes_without_the_watermark_has_every_change_noted() -> None:

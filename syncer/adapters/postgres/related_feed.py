@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +53,10 @@ class PostgresRelatedFeed:
         return self.name
 
     @property
+    def reads(self) -> Hashable:
+        return self._way.identity
+
+    @property
     def watermark_zone(self) -> str | None:
         return self._table.watermark_zone
 
@@ -98,7 +102,9 @@ def readable_documents(root: Table, joins: Sequence[Join], rows: int) -> str:
 
 def _page(way: WayBack, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...]]:
     """Return the SELECT of one page: documents, and of their rows the key, the values, watermark and version."""
-    changed = _changed(way, rows, after_key=after_key)
+    # One more: where that one has the key of the row before, which is unique unless check complains, both are left to
+    # the next page.
+    changed = _changed(way, rows + 1, after_key=after_key)
     return way.pairs(changed, rows).add_columns(
         *[changed.c[f"key_{i + 1}"] for i in range(len(way.table.key))],
         *[text_of(changed.c[f"on_{i + 1}"]).label(f"value_{i + 1}") for i in range(len(way.columns))],
@@ -108,7 +114,7 @@ def _page(way: WayBack, rows: int, *, after_key: bool) -> Select[*tuple[Any, ...
 
 
 def _changed(way: WayBack, rows: int, *, after_key: bool) -> Subquery:
-    """Return the related rows of a page: an index on watermark and key answers it."""
+    """Return so many related rows, in order: an index on watermark and key answers it."""
     table = way.table
     columns = qualified_columns(table)
     parts, watermark = key_parts(table, columns), columns[table.watermark_column.name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,10 @@ class PostgresRelatedTombstones:
         return feed_name(self._way.root, self._way.joins)
 
     @property
+    def reads(self) -> Hashable:
+        return self._tombstones.name, self._way.identity
+
+    @property
     def watermark_zone(self) -> str | None:
         return None
 
@@ -54,7 +58,7 @@ class PostgresRelatedTombstones:
         a NULL, by what is no value of the column any more, or by a column that was not noted.
         """
         with self._session.use() as connection:
-            found = self._tombstones.read(connection, start, until, rows)
+            found = self._tombstones.read(connection, start, until, rows + 1)
             values = {place: noted for place, row in enumerate(found) if (noted := self._noted(row))}
             documents = self._documents(connection, list(values.items()), rows)
         pairs = []

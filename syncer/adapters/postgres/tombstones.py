@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from syncer.adapters.postgres.feed import identity
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.sql import key_list_values, key_lists, text_of
 from syncer.adapters.postgres.tombstone_table import TombstoneTable, position_of, read_castable
@@ -33,6 +34,10 @@ class PostgresTombstones:
     @property
     def name(self) -> str:
         return self._tombstones.name
+
+    @property
+    def reads(self) -> Hashable:
+        return self.name, self._by_columns, bool(self._source.routing), identity(self._source)
 
     @property
     def watermark_zone(self) -> str | None:

@@ -16,6 +16,8 @@ DECLARE
   writer name := coalesce((SELECT pg_get_userbyid(proowner) FROM pg_proc
                             WHERE oid = to_regprocedure({function_text})), current_user);
 BEGIN
+  -- To be compared with at the end.
+  PERFORM set_config('syncer.triggers', coalesce({standing}, ''), true);
   IF to_regnamespace({schema_text}) IS NULL THEN
     CREATE SCHEMA {schema};
     COMMENT ON SCHEMA {schema} IS '{comment}';
@@ -35,7 +37,7 @@ BEGIN
     COMMENT ON COLUMN {tombstones}.id IS 'Number of the tombstone';
     COMMENT ON COLUMN {tombstones}.at IS 'When the row went, by the clock and not by the transaction';
     COMMENT ON COLUMN {tombstones}.relation IS 'Schema and name of the table; of a partition, those of its root';
-    COMMENT ON COLUMN {tombstones}.key IS 'Key of the row, each part as text; NULL: the table was truncated';
+    COMMENT ON COLUMN {tombstones}.key IS 'Key of the row, each part as text; NULL: any row may be gone';
     COMMENT ON COLUMN {tombstones}.routing IS 'What decided on the shard of its document; NULL: not known';
     COMMENT ON COLUMN {tombstones}.columns IS 'By which documents reach the row, each as text; NULL: not noted';
   END IF;
@@ -54,6 +56,25 @@ ADDED = """\
   IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass({tombstones_text}) AND attname = 'columns') THEN
     ALTER TABLE {tombstones} ADD COLUMN columns jsonb;
   END IF;
+"""
+
+#: All that the triggers of a table are, in one text; NULL: there are none.
+STANDING = """(
+    SELECT concat_ws(' ', prosrc, proconfig, (
+             SELECT string_agg(concat_ws(' ', tgrelid, tgname, tgenabled), ' ' ORDER BY tgrelid, tgname)
+               FROM pg_trigger WHERE tgfoid = p.oid))
+      FROM pg_proc AS p WHERE oid = to_regprocedure({function_text}))"""
+
+COMPARED_WHY = """\
+-- Where the triggers were not these before, they have not noted what happened: a tombstone of the whole table, as
+-- TRUNCATE leaves one, asks for one comparison of each index with it. Here, where all that has written is committed.
+"""
+COMPARED = """
+BEGIN
+  IF current_setting('syncer.triggers') IS DISTINCT FROM {standing} THEN
+    INSERT INTO {tombstones} (relation) VALUES ({relation});
+  END IF;
+END
 """
 
 LAST = """
@@ -98,7 +119,7 @@ BEGIN
   ELSIF TG_OP = 'DELETE' THEN
     INSERT INTO {tombstones} ({columns}) VALUES
       {old};
-{inserted}  ELSE
+{unstamped}  ELSE
     -- The new key too, for the update may have left the watermark as it was.
     INSERT INTO {tombstones} ({columns}) VALUES
       {old},
@@ -107,8 +128,12 @@ BEGIN
   RETURN NULL;
 END
 """
-INSERTED = """\
+UNSTAMPED = """\
   ELSIF TG_OP = 'INSERT' THEN
     INSERT INTO {tombstones} ({columns}) VALUES
       {new};
+  ELSIF NOT ({changed}) THEN
+    -- The old values are the new ones.
+    INSERT INTO {tombstones} ({columns}) VALUES
+      {old};
 """

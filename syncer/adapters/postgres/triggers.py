@@ -13,7 +13,19 @@ from syncer.adapters.postgres.remedy import grant_tombstones
 from syncer.adapters.postgres.script import Script
 from syncer.adapters.postgres.session import OUTPUT_SETTINGS
 from syncer.adapters.postgres.tables import TOMBSTONES, qualified
-from syncer.adapters.postgres.trigger_sql import ADDED, BODY, FUNCTION, INSERTED, LAST, ONCE, ONCE_WHY, SCHEMA_COMMENT
+from syncer.adapters.postgres.trigger_sql import (
+    ADDED,
+    BODY,
+    COMPARED,
+    COMPARED_WHY,
+    FUNCTION,
+    LAST,
+    ONCE,
+    ONCE_WHY,
+    SCHEMA_COMMENT,
+    STANDING,
+    UNSTAMPED,
+)
 from syncer.core.table import Column, Table
 
 _SEARCH_PATH = "pg_catalog, pg_temp"
@@ -76,6 +88,7 @@ class TombstoneTriggers:
         #: The function's name, in the schema of the tombstones.
         self.function = f"tombstone_{table.name.encode()[:40].decode(errors='ignore')}_{digest}"
         self._words["function_text"] = _literal(f"{qualified(schema, self.function)}()")
+        self._words["standing"] = STANDING.format(**self._words)
 
     @property
     def body(self) -> str:
@@ -85,8 +98,9 @@ class TombstoneTriggers:
             "columns": f"relation, key, routing{', columns' if self._also else ''}",
             "old": self._noting("OLD", self._routing("OLD")),
             "new": self._noting("NEW", "NULL"),
+            "changed": self._changed("\n        OR "),
         }
-        return BODY.format(inserted="" if self._table.watermark else INSERTED.format(**words), **words)
+        return BODY.format(unstamped="" if self._table.watermark else UNSTAMPED.format(**words), **words)
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -109,6 +123,7 @@ class TombstoneTriggers:
             + grant_tombstones(self._schema, around.reader, create=around.holds_state),
             self._function(around),
             *self._triggers(around),
+            f"{COMPARED_WHY}DO {_dollar_quoted(COMPARED.format(**self._words))};",
         )
 
     def remove(self) -> Script:
@@ -136,8 +151,7 @@ class TombstoneTriggers:
     def _triggers(self, around: Surroundings) -> Iterator[str]:
         root = (self._table.schema, self._table.name)
         delete, update, truncate = self.names
-        changed = "\n    OR ".join(self._changed(name) for name in dict.fromkeys(self._noted()))
-        events = "DELETE"
+        events, changed = "DELETE", self._changed("\n    OR ")
         if self._table.watermark is None:
             # In one trigger: another installation, for a table that has a watermark by then, takes its place.
             events, changed = "INSERT OR DELETE", "OLD.* *<> NEW.*"
@@ -176,8 +190,11 @@ class TombstoneTriggers:
     def _noted(self) -> Sequence[str]:
         return (*self._table.key, *([self._table.routing] if self._table.routing else []), *self._also)
 
-    def _changed(self, name: str) -> str:
-        """Return the condition that a column is written differently now."""
+    def _changed(self, separator: str) -> str:
+        """Return the condition that one of the columns that are noted is written differently now."""
+        return separator.join(self._differs(name) for name in dict.fromkeys(self._noted()))
+
+    def _differs(self, name: str) -> str:
         column = self._table.columns[name]
         old, new = f"OLD.{qualified(name)}", f"NEW.{qualified(name)}"
         if column.array or not (column.type in _EXACT | _TEXTS or column.kind == "e"):

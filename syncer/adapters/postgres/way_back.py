@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, Subquery, bindparam, l
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.exc import DBAPIError
 
+from syncer.adapters.postgres.feed import identity
 from syncer.adapters.postgres.session import Session, sqlstate
 from syncer.adapters.postgres.sql import (
     SqlType,
@@ -33,6 +34,12 @@ from syncer.core.position import Position
 from syncer.core.relation import Join
 from syncer.core.table import Table
 
+#: The conditions on columns that hold a document's key.
+_Bounds = Callable[[Sequence[ColumnElement[Any]]], Iterable[ColumnElement[bool]]]
+
+#: They compare with each other in one order.
+_INTEGERS = {"int2", "int4", "int8"}
+
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
@@ -51,6 +58,11 @@ class WayBack:
         return ", ".join(reversed(steps))
 
     @property
+    def identity(self) -> Hashable:
+        """What tells which rows and documents a feed of this way reads, and in which order."""
+        return identity(self.root), tuple((identity(join.table), join.on) for join in self.joins)
+
+    @property
     def table(self) -> Table:
         return self.joins[-1].table
 
@@ -59,16 +71,18 @@ class WayBack:
         """The table's columns that tell which documents a row is part of."""
         return [column for _, column in self.joins[-1].on]
 
-    def _reached(self, values: Sequence[ColumnElement[Any]]) -> Select[*tuple[Any, ...]]:
+    def _reached(
+        self, values: Sequence[ColumnElement[Any]], bounds: _Bounds = lambda _: ()
+    ) -> Select[*tuple[Any, ...]]:
         """Return the SELECT of the keys that values of `columns` lead to; the root is called `document`.
 
-        Whatever hides rows on the way: a document changes with the row that is hidden now.
+        Whatever hides rows on the way: a document changes with the row that is hidden now. bounds: of the keys.
         """
         columns = qualified_columns(self.root, "document")
         found = (
             select(*key_texts(self.root, columns))
             .select_from(relation(self.root).alias(quoted("document")))
-            .where(*has_key(self.root, columns))
+            .where(*has_key(self.root, columns), *bounds(key_parts(self.root, columns)))
         )
         before, between, conditions = columns, list[FromClause](), list[ColumnElement[bool]]()
         *others, last = self.joins
@@ -77,12 +91,26 @@ class WayBack:
             here = qualified_columns(join.table, f"by {place}")
             conditions += [here[name] == before[other] for other, name in join.on]
             before = here
+            if place == 1 and (names := self._key_in_first):
+                # It follows from the others, which Postgres does not see: it would read the rows of all documents
+                # before these.
+                conditions += bounds([here[name] for name in names])
         conditions += [before[other] == value for (other, _), value in zip(last.on, values, strict=True)]
         if between:
             # Not joined to the root: a document that is reached over several rows comes once.
             rows = reduce(lambda left, right: left.join(right, true()), between)
             conditions = [select(number(1)).select_from(rows).where(*conditions).exists()]
         return found.where(*conditions)
+
+    @property
+    def _key_in_first(self) -> Sequence[str]:
+        """The first table's columns that are equal to the root's key, and ordered alike; none: not all of it is so."""
+        first, columns = dict(self.joins[0].on), self.joins[0].table.columns
+        for name in self.root.key:
+            types = {self.root.columns[name].type, columns[first[name]].type} if name in first else set()
+            if len(types) != 1 and not (types and types <= _INTEGERS):
+                return ()
+        return [first[name] for name in self.root.key]
 
     def pairs(self, changed: Subquery, rows: int) -> Select[*tuple[Any, ...]]:
         """Return the SELECT of rows with their documents, called `document_1`, …: so many, and one more if there is.
@@ -119,14 +147,16 @@ class WayBack:
     def portion(self, rows: int, *, after: bool, through: bool) -> Select[*tuple[Any, ...]]:
         """Return the SELECT of up to so many of the documents of a fan-out."""
         types = [self.table.columns[name].sql_type for name in self.columns]
+
+        def bounds(key: Sequence[ColumnElement[Any]]) -> Iterator[ColumnElement[bool]]:
+            if after:
+                yield row_of(*key) > row_of(*key_bound(self.root, "after"))
+            if through:
+                yield row_of(*key) <= row_of(*key_bound(self.root, "through"))
+
+        values = [bindparam(f"value_{i + 1}", type_=SqlType(sql)) for i, sql in enumerate(types)]
         parts = key_parts(self.root, qualified_columns(self.root, "document"))
-        found = self._reached([bindparam(f"value_{i + 1}", type_=SqlType(sql)) for i, sql in enumerate(types)])
-        key = row_of(*parts)
-        if after:
-            found = found.where(key > row_of(*key_bound(self.root, "after")))
-        if through:
-            found = found.where(key <= row_of(*key_bound(self.root, "through")))
-        return found.order_by(*parts).limit(number(rows))
+        return self._reached(values, bounds).order_by(*parts).limit(number(rows))
 
 
 def feed_name(root: Table, joins: Sequence[Join]) -> str:
@@ -171,12 +201,10 @@ def page_of(pairs: Sequence[Pair], rows: int) -> Page:
     A row whose documents were cut off is left to the next page, unless it is the first one: then the page is one change
     that fans out. So a position never lies within a row's documents.
     """
-    if not pairs:
-        return Page(())
-    end = pairs[-1].position
     if len(pairs) <= rows:
-        # Each row comes at least once. Not by counting rows: two may have one key, where that is not unique.
-        return Page(_changes(pairs), end if len(pairs) == rows else None)
+        return Page(_changes(pairs))
+    end = pairs[-1].position
+    # Not those of the last row alone: others may have its key, where that is not unique.
     whole = [pair for pair in pairs if pair.position != end]
     if whole:
         return Page(_changes(whole), whole[-1].position)
@@ -184,9 +212,9 @@ def page_of(pairs: Sequence[Pair], rows: int) -> Page:
     return Page([fans_out], end)
 
 
-def _changes(pairs: Sequence[Pair]) -> list[Change]:
-    return [
+def _changes(pairs: Sequence[Pair]) -> Sequence[Change]:
+    return tuple(
         Change(pair.document, pair.position.watermark, pair.row_version, row=pair.position.key)
         for pair in pairs
         if pair.document is not None
-    ]
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from syncer.adapters.postgres import remedy
+from syncer.adapters.postgres.expression import clock_of
 from syncer.adapters.postgres.feed import COUNTED_MAX, unreachable
 from syncer.adapters.postgres.inspection import TableFacts, role, table_facts
 from syncer.adapters.postgres.session import Session
@@ -28,7 +29,7 @@ def check_table(session: Session, name: str, settings: PipelineSettings) -> Iter
         return
     yield info(f"{setting}.key", f"{', '.join(table.key)}: that no two rows of {table} have the same cannot be checked")
     if table.view:
-        yield from _view(f"{setting}.table", session, table)
+        yield from _view(f"{setting}.table", session, table, repaired=settings.schedule.repair)
     for called, feed in plain.feeds.items():
         feeding = f"{setting}.feeds.{called}"
         fed_by = feed_table(session, feeding, called, feed, table)
@@ -56,14 +57,26 @@ def check_readable(session: Session, table: Table, setting: str, *, identified: 
         yield from _odd_watermarks(f"{setting}.watermark", session, table)
 
 
-def _view(setting: str, session: Session, table: Table) -> Iterator[Finding]:
+def _view(setting: str, session: Session, table: Table, *, repaired: bool) -> Iterator[Finding]:
     facts = table_facts(session, table)
     yield from _access(setting, table, facts, role(session).name)
-    if facts.materialized:
-        yield info(
+    if facts.materialized and repaired:
+        yield info(setting, f"{table} is a materialized view: what a refresh changes is found by schedule.verify")
+    elif facts.materialized:
+        yield Finding(
+            Severity.WARNING,
             setting,
-            f"{table} is a materialized view, and changes when it is refreshed, which nothing tells: run "
-            "syncer verify --repair after each REFRESH, or by a schedule",
+            f"{table} is a materialized view, and changes when it is refreshed, which nothing tells",
+            "documents stay as they were until syncer verify --repair",
+            "run it after each REFRESH, or by a schedule, with schedule.verify and schedule.repair",
+        )
+    if facts.readable and not facts.policies_apply and (clock := clock_of(session, table)):
+        yield Finding(
+            Severity.WARNING,
+            setting,
+            f"{table} tells the time by {clock}: its rows change without a change that could be followed",
+            "documents stay as they were until syncer verify --repair",
+            "keep a column for it that a job updates, or compute it when you search",
         )
 
 

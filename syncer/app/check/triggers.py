@@ -9,7 +9,7 @@ from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.trigger_facts import TriggerFacts, trigger_facts
 from syncer.adapters.postgres.triggers import TombstoneTriggers
 from syncer.app.check.finding import Finding, Severity, info
-from syncer.app.noted import noted_by
+from syncer.app.noted import CONTEST_HINT, contest, noted_by
 from syncer.app.settings import Settings
 from syncer.core.noted_table import NotedTable
 from syncer.core.table import Table
@@ -23,11 +23,20 @@ def check_triggers(session: Session, name: str, settings: Settings) -> Iterator[
     tables, feeds = noted_by(session, name, settings, lenient=True), settings.pipelines[name].feeds
     for place, noted in enumerate(tables):
         with_key = place < (len(feeds) or 1)
-        setting = "feeds" if feeds else "table" if with_key else "relations"
+        setting = f"pipelines.{name}.{'feeds' if feeds else 'table' if with_key else 'relations'}"
+        if noted.contested:
+            yield Finding(
+                Severity.WARNING,
+                setting,
+                contest(noted),
+                "syncer install-triggers refuses, and what is deleted stays until syncer verify --repair",
+                CONTEST_HINT,
+            )
+            continue
         lost = (
             _lost(noted.table) if with_key and (noted.table.watermark or not feeds) else _lost_of_related(noted.table)
         )
-        yield from _of_table(session, name, settings, noted, f"pipelines.{name}.{setting}", lost)
+        yield from _of_table(session, name, settings, noted, setting, lost)
 
 
 def _lost(table: Table) -> tuple[str, str]:

@@ -69,7 +69,8 @@ def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
     if one.overview and one.overview.passing:
         notes.append(f"dead letters that are delivered again by themselves: {one.overview.passing:,}")
     if one.record and one.record.reconcile:
-        notes.append(f"should be compared with its source: it was truncated at {_moment(one.record.reconcile)}")
+        since = _moment(one.record.reconcile)
+        notes.append(f"is to be compared with its source: a table was truncated at {since}, or is followed anew since")
     if one.overview and one.overview.fan_outs:
         notes.append(f"changed rows whose documents are still being refreshed: {one.overview.fan_outs:,}")
     if one.record and one.record.verify_needed:

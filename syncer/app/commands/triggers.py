@@ -46,6 +46,8 @@ def _change(invocation: Invocation, name: str, *, install: bool, print_only: boo
             session.close()
     what = "what is deleted is noted" if install else "nothing is noted any more"
     done = "\n".join(f"{table}: {what} in {schema}.tombstones" for table in scripts)
+    if install:
+        done += "\nWhat happened before they noted it, the daemon finds: it compares each index with its tables once"
     sql = "\n\n".join(map(str, scripts.values()))
     invocation.show(
         {"pipeline": name, "tables": list(scripts), "ran": not print_only, "sql": sql},

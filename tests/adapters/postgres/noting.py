@@ -6,9 +6,11 @@ from collections.abc import Collection
 from typing import Any
 
 import psycopg
+from sqlalchemy import text
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
 from syncer.adapters.postgres.session import Session
+from syncer.adapters.postgres.tables import TOMBSTONES, qualified
 from syncer.adapters.postgres.trigger_facts import TriggerFacts, trigger_facts
 from syncer.adapters.postgres.triggers import TombstoneTriggers
 from syncer.core.table import Table
@@ -48,6 +50,14 @@ def script(session: Session, table: Table, schema: str = SCHEMA) -> str:
 
 
 def install(session: Session, table: Table, schema: str = SCHEMA, columns: Collection[str] = ()) -> None:
+    """Install the triggers, and forget that this was noted."""
+    install_noting(session, table, schema, columns)
+    with session.transaction() as connection:
+        connection.execute(text("SET TRANSACTION READ WRITE"))
+        connection.execute(text(f"DELETE FROM {qualified(schema, TOMBSTONES)} WHERE key IS NULL"))
+
+
+def install_noting(session: Session, table: Table, schema: str = SCHEMA, columns: Collection[str] = ()) -> None:
     around, lock = facts(session, table, schema).around, AdvisoryLock.on(schema)
     TombstoneTriggers(table, schema, columns).install(around).run(session, lock, denied="ask the owner")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psycopg
@@ -20,14 +21,17 @@ from tests.adapters.postgres.noting import (
     ITEM,
     PARTITIONED,
     SCHEMA,
+    TRUNCATED,
     Connection,
     facts,
     install,
+    install_noting,
     keys,
     noted,
     remove,
     script,
 )
+from tests.adapters.postgres.waiting import wait_for
 from tests.services.postgres import PostgresServer, create_database, drop_database
 
 
@@ -114,13 +118,58 @@ def test_a_renamed_table_is_noted_under_its_old_name(
 
 
 def test_what_is_printed_is_what_runs(admin: Connection, session: Session, read: ReadTable) -> None:
-    """As one script, in one transaction, that may be repeated."""
+    """As one script, in one transaction, that may be repeated: the second time it notes nothing."""
     admin.execute(PARTITIONED)
     for _ in range(2):
         admin.execute(script(session, read()).encode())
     assert facts(session, read()).current
     admin.execute("DELETE FROM item WHERE id = 1")
-    assert noted(admin) == keys(1)
+    assert noted(admin) == [TRUNCATED, *keys(1)]
+
+
+def test_triggers_that_note_more_than_before_ask_for_a_comparison(
+    item: Table, session: Session, admin: Connection
+) -> None:
+    """What happened before was not noted: by other columns, insertions, or triggers that were disabled or removed. The
+    same triggers again ask for none."""
+    unstamped = replace(item, watermark=None)
+    install_noting(session, item)
+    assert noted(admin) == []
+    for table, columns in ((item, ("title",)), (replace(item, routing="tenant"), ("title",)), (unstamped, ("title",))):
+        for expected in ([TRUNCATED], []):
+            install_noting(session, table, columns=columns)
+            assert noted(admin) == expected
+    admin.execute("ALTER TABLE item DISABLE TRIGGER ALL; DELETE FROM item WHERE id = 1")
+    install_noting(session, unstamped, columns=("title",))
+    assert noted(admin) == [TRUNCATED]
+    remove(session, item)
+    install_noting(session, unstamped, columns=("title",))
+    assert noted(admin) == [TRUNCATED]
+
+
+def test_a_partition_that_could_be_truncated_unseen_asks_for_a_comparison(
+    partitioned: Table, session: Session, admin: Connection
+) -> None:
+    """Once."""
+    admin.execute("CREATE TABLE highest PARTITION OF item FOR VALUES FROM (30) TO (40); TRUNCATE highest")
+    for expected in ([TRUNCATED], []):
+        install_noting(session, partitioned)
+        assert noted(admin) == expected
+
+
+def test_a_comparison_comes_after_what_the_installation_has_waited_for(
+    admin: Connection, session: Session, read: ReadTable, postgres_url: str
+) -> None:
+    """By its stamp too."""
+    admin.execute(ITEM)
+    with psycopg.connect(postgres_url) as writer, ThreadPoolExecutor() as executor:
+        writer.execute("DELETE FROM item WHERE id = 1")
+        installed = executor.submit(install_noting, session, read())
+        wait_for(lambda: admin.execute("SELECT FROM pg_locks WHERE NOT granted").fetchone() is not None)
+        [(before,)] = writer.execute("SELECT clock_timestamp()").fetchall()
+        writer.commit()
+        installed.result()
+    assert admin.execute("SELECT key, at > %s FROM syncer.tombstones", (before,)).fetchall() == [(None, True)]
 
 
 def test_the_script_is_for_people(item: Table, session: Session) -> None:

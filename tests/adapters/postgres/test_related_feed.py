@@ -92,6 +92,18 @@ def test_a_row_that_does_not_fit_any_more_comes_with_the_next_page(
     assert [key for _, key in led(authors, page.changes, 11)] == [str(i) for i in range(9, 15)]
 
 
+@pytest.mark.parametrize("rows", [2, 3, 5, 6, 7, 13])
+def test_rows_with_one_key_are_read_in_one_page(
+    admin: Connection, session: Session, tables: Mapping[str, Table], read: ReadTable, rows: int
+) -> None:
+    """A page that ended between them would let the next one begin behind both."""
+    admin.execute("CREATE TABLE remark (n integer, article bigint, updated_at timestamptz)")
+    admin.execute("INSERT INTO remark SELECT i / 2, i, '2026-05-04 12:00Z' FROM generate_series(1, 14) AS i")
+    feed = PostgresRelatedFeed(session, tables["article"], [Join(read("remark", key=("n",)), (("id", "article"),))])
+    found = [key for page in pages_of(feed, rows) for _, key in led(feed, page, rows)]
+    assert sorted(map(int, found)) == list(range(1, 15))
+
+
 def test_a_row_that_is_part_of_no_document_is_no_change(admin: Connection, authors: PostgresRelatedFeed) -> None:
     """Pages without a change are followed by others."""
     admin.execute("UPDATE article SET author = 2 WHERE id = 14; DELETE FROM article WHERE id < 14")
@@ -222,6 +234,29 @@ def test_a_portion_costs_what_it_holds(admin: Connection, tables: Mapping[str, T
     statement = readable_documents(tables["article"], joins, 100)
     plan = explained(admin, statement, after_1=5000, through_1=15000, **values)
     assert "Seq Scan" not in plan, plan
+
+
+@pytest.mark.parametrize("index", ["tagged (tag, article)", "tagged (tag)"])
+def test_a_portion_over_a_join_table_costs_as_much_wherever_it_begins(
+    admin: Connection, read: ReadTable, index: str
+) -> None:
+    """By an index of the join table on what leads to it and the document, or by its primary key."""
+    admin.execute(
+        "CREATE TABLE article (id bigint PRIMARY KEY, updated_at timestamptz);"
+        "CREATE TABLE tag (id integer PRIMARY KEY, updated_at timestamptz);"
+        "CREATE TABLE tagged (article integer, tag integer, PRIMARY KEY (article, tag));"
+        "INSERT INTO article SELECT generate_series(1, 100000); INSERT INTO tag SELECT generate_series(1, 1000);"
+        "INSERT INTO tagged SELECT i, 1 FROM generate_series(1, 100000) AS i;"
+        "INSERT INTO tagged SELECT i, 2 + i % 999 FROM generate_series(1, 100000) AS i;"
+        f"CREATE INDEX ON {index}"
+    )
+    admin.execute("VACUUM ANALYZE")
+    joins = [Join(read("tagged", watermark=None), (("id", "article"),)), Join(read("tag"), (("tag", "id"),))]
+    statement = readable_documents(read("article"), joins, 500)
+    for after in (0, 50_000, 99_000):
+        plan = explained(admin, statement, after_1=after, through_1=100_000, value_1=1)
+        assert sum(map(int, re.findall(r"actual rows=(\d+)", plan))) < 3_000, plan
+        assert "Rows Removed" not in plan, plan
 
 
 def explained(admin: Connection, statement: str, **values: object) -> str:

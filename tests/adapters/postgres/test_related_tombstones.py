@@ -90,7 +90,7 @@ def test_a_table_without_watermark_is_followed(
     install(session, replace(tables["author"], watermark=None), columns=NOTED)
     admin.execute("UPDATE author SET name = 'x' WHERE id = 3; UPDATE article SET author = 6 WHERE id = 14")
     admin.execute("INSERT INTO author VALUES (6, 7)")
-    assert sorted(keys(authors)) == ["11", "11", "12", "12", "14"]
+    assert sorted(keys(authors)) == ["11", "12", "14"]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 100])

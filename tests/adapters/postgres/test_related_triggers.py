@@ -51,12 +51,14 @@ def test_key_and_routing_are_noted_as_ever(item: Table, session: Session, admin:
 
 
 def test_every_change_of_a_table_without_watermark_is_noted(item: Table, session: Session, admin: Connection) -> None:
-    """By bytes: an update that changes nothing is none."""
+    """By bytes: an update that changes nothing is none. Twice only where a column that is noted has another value."""
     install(session, replace(item, watermark=None), columns=("tenant",))
     admin.execute("INSERT INTO item VALUES (6, 'c')")
     admin.execute("UPDATE item SET title = 'other' WHERE id = 1; UPDATE item SET title = title")
     admin.execute("DELETE FROM item WHERE id = 6")
-    assert columns_of(admin) == [{"tenant": "c"}, {"tenant": "a"}, {"tenant": "a"}, {"tenant": "c"}]
+    assert columns_of(admin) == [{"tenant": "c"}, {"tenant": "a"}, {"tenant": "c"}]
+    admin.execute("UPDATE item SET tenant = NULL WHERE id = 1; UPDATE item SET id = 22 WHERE id = 2")
+    assert columns_of(admin) == [{"tenant": "a"}, {"tenant": None}, {"tenant": "a"}, {"tenant": "a"}]
 
 
 def test_a_table_of_which_every_change_is_noted_may_be_altered(
@@ -67,7 +69,7 @@ def test_a_table_of_which_every_change_is_noted_may_be_altered(
     admin.execute("ALTER TABLE item ALTER title TYPE varchar(20), DROP COLUMN tenant, ADD COLUMN more integer")
     columns_of(admin)
     admin.execute("UPDATE item SET more = 1 WHERE id = 1; UPDATE item SET title = 'other' WHERE id = 1")
-    assert columns_of(admin) == [{"id": "1"}] * 4
+    assert columns_of(admin) == [{"id": "1"}] * 2
 
 
 @pytest.mark.parametrize("role", ["replica", "origin"])
@@ -83,7 +85,7 @@ def test_every_change_of_partitions_is_noted(admin: Connection, session: Session
     admin.execute(f"SET session_replication_role = {role}")
     admin.execute("INSERT INTO item VALUES (99)")
     admin.execute("UPDATE item SET updated_at = '2000-01-01' WHERE id IN (1, 99)")
-    assert columns_of(admin) == [{"id": "99"}, *[{"id": "1"}] * 2, *[{"id": "99"}] * 2]
+    assert columns_of(admin) == [{"id": "99"}, {"id": "1"}, {"id": "99"}]
 
 
 def test_generated_columns_are_no_obstacle(admin: Connection, session: Session, read: ReadTable) -> None:
@@ -94,7 +96,7 @@ def test_generated_columns_are_no_obstacle(admin: Connection, session: Session, 
     )
     install(session, read(watermark=None), columns=("id",))
     admin.execute("INSERT INTO item VALUES (1, 1); UPDATE item SET n = 2; UPDATE item SET n = 2; DELETE FROM item")
-    assert columns_of(admin) == [{"id": "1"}] * 4
+    assert columns_of(admin) == [{"id": "1"}] * 3
 
 
 def session_version(admin: Connection) -> int:
