@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal_column, select, true
 
 from syncer.adapters.postgres.living import lacks_documents, living
 from syncer.adapters.postgres.sql import (
@@ -61,12 +61,18 @@ def _related_value(field: Field, related: Related, columns: Columns, path: str) 
         counted: Select[*tuple[Any, ...]] = select(value)
         return _of_row(counted, of, aliases, columns).scalar_subquery()
     values = [field_value(each, of.table, here, path).label(quoted(each.name)) for each in _parts(field, related)]
-    ordered = _ordered(_of_row(select(*values), of, aliases, columns), of, here)
     alias = f"@{path} in order"
-    rows = ordered.subquery(quoted(alias))
     # Rows stay rows, for the document's own row_to_json() to write: one of theirs would make and copy a text for each.
-    one: Expression = literal_column(qualified(alias)) if related.fields else rows.c[0]
-    value = select(one).select_from(rows).scalar_subquery()
+    row: Expression = literal_column(qualified(alias))
+    if of.many and of.limit is None:
+        # Of each row by itself, which the planner does where the row is read: one node less for it to go through.
+        cells = select(*values).lateral(quoted(alias))
+        one = row if related.fields else values[0]
+        every = _ordered(_of_row(select(one), of, aliases, columns, cells if related.fields else None), of, here)
+        return func.array(every.scalar_subquery())
+    # Not so where there is a limit: without an index for the order, all would be made before they are sorted.
+    rows = _ordered(_of_row(select(*values), of, aliases, columns), of, here).subquery(quoted(alias))
+    value = select(row if related.fields else rows.c[0]).select_from(rows).scalar_subquery()
     return func.array(value) if of.many else value
 
 
@@ -78,16 +84,20 @@ def _parts(field: Field, related: Related) -> Sequence[Field]:
 
 
 def _of_row(
-    selected: Select[*tuple[Any, ...]], of: Relation, aliases: Sequence[str], columns: Columns
+    selected: Select[*tuple[Any, ...]],
+    of: Relation,
+    aliases: Sequence[str],
+    columns: Columns,
+    cells: FromClause | None = None,
 ) -> Select[*tuple[Any, ...]]:
-    """Let it select from the rows that are reached from one row."""
+    """Let it select from the rows that are reached from one row, and from the cells made of each."""
     first, *others = zip(of.joins, aliases, strict=True)
     rows, here = _rows(first[0].table, first[1]), qualified_columns(first[0].table, first[1])
     ours = [here[column] == columns[of_row] for of_row, column in first[0].on]
     for join, alias in others:
         before, here = here, qualified_columns(join.table, alias)
         rows = rows.join(_rows(join.table, alias), and_(*[here[column] == before[other] for other, column in join.on]))
-    return selected.select_from(rows).where(*ours)
+    return selected.select_from(rows if cells is None else rows.join(cells, true())).where(*ours)
 
 
 def _rows(table: Table, alias: str) -> FromClause:
