@@ -345,6 +345,23 @@ def search(
 
 
 @app.command()
+def embed_bench(
+    context: typer.Context,
+    pipeline: Annotated[str | None, typer.Argument(metavar="PIPELINE", help="Left out: the first that embeds.")] = None,
+    texts: Annotated[int, typer.Option("--texts", min=2, max=100_000, help="How many of its texts.")] = 1000,
+    backends: Annotated[
+        list[str] | None, typer.Option("--backend", help="Only these, and torch to compare with; several times.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure how fast each backend embeds a pipeline's rows, and how near to torch. Writes nothing."""
+    from syncer.app.commands.embed_bench import embed_bench as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline, texts=texts, backends=backends or []))
+
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit after the examples.")] = False,
     directory: Annotated[Path | None, typer.Option("--dir", help="Keep the data there for the next demo.")] = None,

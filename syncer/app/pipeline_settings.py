@@ -131,6 +131,9 @@ class EmbeddingSettings(Section):
     """What to embed: field names in braces, `"{title}\\n\\n{body}"`; doubled braces stand for themselves."""
     field: str = Field(default="embedding", min_length=1)
     """The field that holds the vector."""
+    index: Literal["int8_hnsw", "hnsw", "int4_hnsw", "bbq_hnsw", "flat"] = "int8_hnsw"
+    """How Elasticsearch searches vectors; their sizes, speeds and recall are in
+    [performance](performance.md#vectors). `bbq_hnsw` needs Elasticsearch 8.18."""
 
     @field_validator("text")
     @classmethod

@@ -74,6 +74,7 @@ _PLACES = (
     "state",
     "elasticsearch",
     "embedding",
+    "embedding.prompts",
     "pipelines.NAME",
     "pipelines.NAME.index",
     "pipelines.NAME.fields.FIELD",

@@ -119,6 +119,21 @@ def host(url: str) -> str:
 Host = Annotated[str, AfterValidator(host)]
 
 
+def embedding_url(url: str) -> str:
+    """Return the URL if its path tells how the server is spoken to, and it holds no password."""
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a user or password: use api_key")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a URL such as http://localhost:8080/embed")
+    if parts.path.rpartition("/")[2] not in {"embed", "embeddings"}:
+        raise ValueError("must end in /embed (Text Embeddings Inference) or /v1/embeddings")
+    return url
+
+
+EmbeddingUrl = Annotated[str, AfterValidator(embedding_url)]
+
+
 def certificate_fingerprint(value: str) -> str:
     """Return the fingerprint without colons, in lower case."""
     digits = value.replace(":", "").lower()

@@ -13,6 +13,7 @@ from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.setting_type import (
     BLANK_IS_NONE,
     Duration,
+    EmbeddingUrl,
     Fingerprint,
     Host,
     Misplaced,
@@ -80,13 +81,61 @@ class ElasticsearchSettings(Section):
         return self
 
 
+class PromptSettings(Section):
+    """What a model wants before a text; left out: what its files say, and nothing with `http` and `static`."""
+
+    query: str | None = None
+    """Before a text that is searched for: `"query: "` for E5."""
+    passage: str | None = None
+    """Before a text that is embedded: `"passage: "` for E5."""
+
+
 class ModelSettings(Section):
     """The model that embeds texts. The daemon and `check` load it where a pipeline has `embedding`, others to embed."""
 
     model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", min_length=1)
-    """A name on the hub, or a folder. Of a name what is in the local cache is taken; if nothing is, the newest."""
-    backend: Literal["torch"] = "torch"
-    """What runs the model."""
+    """A name on the hub, or a folder. Of a name what is in the local cache is taken; if nothing is, the newest. With
+    `http` the name that the server knows it by."""
+    backend: Literal["torch", "onnx", "openvino", "static", "http"] = "torch"
+    """What runs the model: sentence-transformers on `torch`, ONNX Runtime or OpenVINO; `static`: model2vec; `http`: the
+    server at `url`. `syncer embed-bench` compares them."""
+    quantisation: Literal["float32", "bfloat16", "int8"] = "float32"
+    """Fewer digits are faster: `bfloat16` with `torch` and `openvino`, on processors that have it; `int8` with `onnx`
+    and `openvino`."""
+    prompts: PromptSettings = PromptSettings()
+    converted: Annotated[Path, BLANK_IS_NONE] = Path("~/.cache/syncer")
+    """The folder for models converted to `onnx` or `openvino`, which takes some seconds, once."""
+    url: Annotated[EmbeddingUrl | None, BLANK_IS_NONE] = None
+    """With `http`: the whole address, which ends in `/embed` (Text Embeddings Inference) or `/embeddings` (servers that
+    answer as OpenAI's does)."""
+    api_key: Secret = None
+    """The key that the server at `url` asks for."""
+    revision: Text = None
+    """With `http`: tells the model from others that the server had under its name; change it when that changes."""
+    dims: int | None = Field(default=None, ge=1, le=4096)
+    """With `http`: the length of its vectors; left out, every command that needs it asks the server."""
+    request_texts: int = Field(default=32, ge=1, le=2048)
+    """With `http`: texts in one request, at most; longer texts go in smaller requests."""
+    request_timeout: Duration = 30.0
+    """With `http`: how long a request may take."""
+
+    @model_validator(mode="after")
+    def _of_the_backend(self) -> Self:
+        if self.quantisation not in QUANTISATIONS[self.backend]:
+            raise Misplaced("quantisation", f"must be {' or '.join(QUANTISATIONS[self.backend])} with {self.backend}")
+        if (self.url is None) == (self.backend == "http"):
+            raise Misplaced("url", "is needed with the backend http" if self.url is None else "goes with http alone")
+        return self
+
+
+#: What each backend offers.
+QUANTISATIONS = {
+    "torch": ("float32", "bfloat16"),
+    "onnx": ("float32", "int8"),
+    "openvino": ("float32", "bfloat16", "int8"),
+    "static": ("float32",),
+    "http": ("float32",),
+}
 
 
 class Settings(Section):
@@ -144,7 +193,7 @@ class Settings(Section):
 
     def secrets(self) -> Sequence[str]:
         """Return every text that must not be shown to anybody."""
-        known = [self.elasticsearch.api_key, self.elasticsearch.password]
+        known = [self.elasticsearch.api_key, self.elasticsearch.password, self.embedding.api_key]
         found = [secret.get_secret_value() for secret in known if secret]
         for url in (self.source.url, self.state.url):
             found += passwords(url.get_secret_value()) if url else []

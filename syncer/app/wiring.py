@@ -244,7 +244,8 @@ class Application:
                 f"pipelines.{name}.embedding.field: {settings.embedding.field} is a field already",
                 hint="choose another name, or list the fields without it",
             )
-        return (VectorField(settings.embedding.field, settings.embedding.text, self.embedder.dims),)
+        of = settings.embedding
+        return (VectorField(of.field, of.text, self.embedder.dims, index=of.index),)
 
     def _sides(self, plan: Blueprint, index: str) -> Sides:
         digests = PostgresDigests(self.source_session, plan.table, plan.fields, plan.routing)

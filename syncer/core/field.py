@@ -54,6 +54,8 @@ class VectorField:
     template: str
     dims: int
     similarity: str = "cosine"
+    #: How the index searches it: a graph (`hnsw`), of vectors as they are or of shorter ones, or one by one (`flat`).
+    index: str = "int8_hnsw"
 
 
 def field_at(fields: Sequence[Field], path: str) -> Field | None:

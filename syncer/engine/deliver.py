@@ -34,7 +34,7 @@ from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
 from syncer.core.report import Report
 from syncer.core.shards import Shards
 from syncer.engine.batch import Batch, Delivered, Routings
-from syncer.engine.embed import Embedding, Vectors
+from syncer.engine.embed import Embedding, Vectors, refusing
 from syncer.engine.pacing import Pacing
 from syncer.engine.transform import Transform, transformed
 from syncer.ports import Clock, Documents, Numbers, Sink
@@ -187,8 +187,9 @@ class Delivery:
     def _write(self, keys: Sequence[Key], numbered: _Numbered) -> _Written:
         """Transform, embed and write; on a worker thread."""
         numbered = replace(numbered, hydration=transformed(numbered.hydration, self._transform))
+        vectors = self._embedding.vectors(numbered.hydration.drafts) if self._embedding else Vectors({})
+        numbered = replace(numbered, hydration=refusing(numbered.hydration, vectors.refused))
         drafts = numbered.hydration.drafts
-        vectors = self._embedding.vectors(drafts) if self._embedding else Vectors({})
         writes = _writes(keys, numbered, vectors, self._shards)
         places = {draft.key: draft.routing for draft in drafts if draft.routing is not None}
         outcomes, met = self._sent(writes) if writes else ({}, {})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from syncer.core.change import Draft
+from syncer.core.change import Draft, Hydration
 from syncer.core.key import Key
+from syncer.core.outcome import Rejected
 from syncer.ports import Embedder, VectorCache
 
 
@@ -18,6 +19,8 @@ class Vectors:
     of: Mapping[Key, Mapping[str, bytes]]
     embedded: int = 0
     cached: int = 0
+    #: Rows of whose text the model makes no vector.
+    refused: Mapping[Key, Rejected] = field(default_factory=dict)
 
 
 class Embedding:
@@ -36,18 +39,40 @@ class Embedding:
         fingerprint = self._embedder.fingerprint
         known = dict(self._cache.get(fingerprint, list(texts)))
         missing = [digest for digest in texts if digest not in known]
+        refused: dict[bytes, Rejected] = {}
         if missing:
-            computed = dict(zip(missing, self._embedder.embed([texts[digest] for digest in missing]), strict=True))
+            made = dict(zip(missing, self._embedder.embed([texts[digest] for digest in missing]), strict=True))
+            computed = {digest: vector for digest, vector in made.items() if isinstance(vector, bytes)}
+            refused = {digest: why for digest, why in made.items() if isinstance(why, Rejected)}
             self._cache.put(fingerprint, computed)
             known |= computed
+        rows = {
+            draft.key: {name: digests[text] for name, text in draft.texts.items() if text in digests}
+            for draft in drafts
+        }
         return Vectors(
             {
-                draft.key: {name: known[digests[text]] for name, text in draft.texts.items() if text in digests}
-                for draft in drafts
+                key: {name: known[digest] for name, digest in row.items()}
+                for key, row in rows.items()
+                if refused.keys().isdisjoint(row.values())
             },
-            embedded=len(missing),
+            embedded=len(missing) - len(refused),
             cached=len(texts) - len(missing),
+            refused={key: refused[digest] for key, row in rows.items() for digest in row.values() if digest in refused},
         )
+
+
+def refusing(hydration: Hydration, refused: Mapping[Key, Rejected]) -> Hydration:
+    """Return the rows without those that were refused, which it names as such."""
+    if not refused:
+        return hydration
+    places = {draft.key: draft.routing for draft in hydration.drafts if draft.routing is not None}
+    return replace(
+        hydration,
+        drafts=[draft for draft in hydration.drafts if draft.key not in refused],
+        routings={**hydration.routings, **{key: place for key, place in places.items() if key in refused}},
+        refused={**hydration.refused, **refused},
+    )
 
 
 def _blank(text: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from syncer.core.change import Draft
 from syncer.core.comparison import Difference, Found, same_digest, same_document, verdict
 from syncer.core.key import Key
-from syncer.engine.embed import Embedding
+from syncer.engine.embed import Embedding, Vectors, refusing
 from syncer.engine.pipeline import Sides
 from syncer.engine.transform import Transform, transformed
 
@@ -81,8 +81,9 @@ class Looker:
         keys = self._sides.source.keys(ids)
         hydration = transformed(self._sides.documents.hydrate(list(keys.values())), self._transform)
         self.left_out += len(hydration.left_out)
+        embedded = self._embedding.vectors(hydration.drafts) if self._embedding else Vectors({})
+        hydration, vectors = refusing(hydration, embedded.refused), embedded.of
         drafts = {draft.key: draft for draft in hydration.drafts}
-        vectors = self._embedding.vectors(hydration.drafts).of if self._embedding else {}
 
         def agrees(draft: Draft, document: Found) -> bool:
             if not self._deep:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from syncer.core.outcome import Rejected
+
 
 class Embedder(Protocol):
     """A model that turns texts into vectors. Safe to call from several threads."""
@@ -17,8 +19,25 @@ class Embedder(Protocol):
     def dims(self) -> int:
         """The length of a vector."""
 
-    def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
-        """Return a vector for each text, in order: float32, little-endian. Raises EmbedderUnavailable."""
+    def embed(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
+        """Return for each text, in order, a vector of length one (float32, little-endian), or why it has none.
+
+        Raises EmbedderUnavailable.
+        """
+
+
+class Model(Embedder, Protocol):
+    """An embedder as the command line uses it too."""
+
+    @property
+    def description(self) -> Mapping[str, str]:
+        """What tells its vectors from those of another: model, revision, backend, …; `fingerprint`, for people."""
+
+    def load(self) -> None:
+        """Make sure that it works, and makes vectors of `dims`. Raises ConfigurationError, EmbedderUnavailable."""
+
+    def embed_query(self, text: str) -> bytes:
+        """Return the vector to search with, which some models make in another way. Raises EmbedderUnavailable."""
 
 
 class VectorCache(Protocol):

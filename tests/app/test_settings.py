@@ -354,3 +354,25 @@ def test_settings_do_not_show_their_secrets(tmp_path: Path) -> None:
     settings = load(ALL, env, folder=tmp_path)
     assert "hunter" not in f"{settings}{settings!r}{settings.model_dump()}{settings.model_dump_json()}"
     assert {"hunter2", "hunter3", "hunter4", "hunter%34"} <= set(settings.secrets())
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("{backend: http}", r"embedding\.url: is needed with the backend http"),
+        ("{url: 'http://h/embed'}", r"embedding\.url: goes with http alone"),
+        ("{backend: http, url: 'http://h:80/'}", r"embedding\.url: must end in /embed .*or /v1/embeddings"),
+        ("{backend: http, url: 'http://u:p@h/embed'}", r"embedding\.url: must not hold a user or password"),
+        ("{quantisation: int8}", r"embedding\.quantisation: must be float32 or bfloat16 with torch"),
+        ("{backend: static, quantisation: int8}", r"embedding\.quantisation: must be float32 with static"),
+    ],
+)
+def test_a_model_has_the_settings_of_its_backend(model: str, told: str, tmp_path: Path) -> None:
+    """The others would be passed over."""
+    path = tmp_path / "syncer.yaml"
+    path.write_text(
+        f"source: {{url: 'postgresql://h/d'}}\nelasticsearch: {{hosts: 'http://h:9200'}}\nembedding: {model}\n"
+        "pipelines: {articles: {table: articles}}\n"
+    )
+    with pytest.raises(ConfigurationError, match=told):
+        Settings.load(path, {})

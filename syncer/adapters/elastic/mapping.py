@@ -15,7 +15,9 @@ IGNORE_ABOVE = 8191
 _AUTOCOMPLETE = "syncer_autocomplete"
 _TYPED = "syncer_typed"
 _GRAM_MIN, _GRAM_MAX = 2, 15
-_GRAPHS = frozenset({"hnsw", "int8_hnsw"})
+_GRAPHS = frozenset({"hnsw", "int8_hnsw", "int4_hnsw", "bbq_hnsw"})
+#: Vectors of fewer dimensions cannot be made so short.
+_BBQ_DIMS_MIN = 64
 
 _ANALYSIS: Mapping[str, Any] = {
     f"analysis.tokenizer.{_AUTOCOMPLETE}.type": "edge_ngram",
@@ -61,7 +63,8 @@ class IndexSettings:
 def mapping(fields: Sequence[Field], vectors: Sequence[VectorField]) -> dict[str, Any]:
     """Return the mapping: what is not declared is refused, at every level.
 
-    Raises ConfigurationError for a nested field without `properties`, which could hold nothing.
+    Raises ConfigurationError for a nested field without `properties`, which could hold nothing, and for vectors of a
+    length that their index does not take.
     """
     properties = {field_.name: field_mapping(field_) for field_ in fields}
     properties |= {vector.name: _vector(vector) for vector in vectors}
@@ -109,8 +112,7 @@ def graphs(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _has_graph(declared: Mapping[str, Any]) -> bool:
-    # Other graphs cannot take the place of `flat` on all servers. Without `dims` the server adds them to the mapping,
-    # which could not be put again.
+    # Without `dims` the server adds them to the mapping, which could not be put again.
     graph = declared.get("index_options", {}).get("type") in _GRAPHS
     return declared.get("type") == "dense_vector" and graph and "dims" in declared
 
@@ -162,12 +164,24 @@ def _strict(declared: Mapping[str, Any]) -> dict[str, Any]:
 
 def _vector(vector: VectorField) -> dict[str, Any]:
     """Pinned to the last option: the server's default changes with its version and with the number of dimensions."""
+    if vector.index == "int4_hnsw" and vector.dims % 2:
+        raise ConfigurationError(
+            f"embedding.index: int4_hnsw takes vectors of even length, and those of {vector.name} have {vector.dims}",
+            hint="choose int8_hnsw",
+        )
+    if vector.index == "bbq_hnsw" and vector.dims < _BBQ_DIMS_MIN:
+        raise ConfigurationError(
+            f"embedding.index: bbq_hnsw takes vectors of {_BBQ_DIMS_MIN} dimensions or more, and those of "
+            f"{vector.name} have {vector.dims}",
+            hint="choose int8_hnsw",
+        )
+    options = {"m": 16, "ef_construction": 100} if vector.index in _GRAPHS else {}
     return {
         "type": "dense_vector",
         "dims": vector.dims,
         "index": True,
         "similarity": vector.similarity,
-        "index_options": {"type": "int8_hnsw", "m": 16, "ef_construction": 100},
+        "index_options": {"type": vector.index, **options},
     }
 
 

@@ -25,6 +25,23 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
+class Prompts:
+    """What a model wants before a text."""
+
+    query: str = ""
+    passage: str = ""
+
+    @classmethod
+    def of(cls, named: Mapping[str, str | None], default: str | None) -> Prompts:
+        """Return those of a model that names some; default: the name of that for all other texts."""
+        query, passage = (
+            next((prompt for name in [*names, default] if name and (prompt := named.get(name))), "")
+            for names in (("query",), ("document", "passage", "corpus"))
+        )
+        return cls(query, passage)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFiles:
     """A model as its files describe it."""
 
@@ -35,6 +52,7 @@ class ModelFiles:
     weights: Sequence[Path]
     #: How it uses them: modules, pooling, prompts, tokenizer.
     settings: Sequence[Path]
+    prompts: Prompts
 
     def digest(self) -> str:
         """Return what tells its vectors from those of others: the same wherever it is stored, whatever lies beside."""
@@ -54,7 +72,8 @@ def model_files(folder: Path) -> ModelFiles | None:
         dims = next(dims for kind, at in reversed(modules) if (dims := _dims(kind, at)))
         weights = [path for kind, at in modules if kind in _WEIGHTED for path in _weights(at)]
         settings = [path for at in dict.fromkeys([folder, *(at for _, at in modules)]) for path in _settings(at)]
-        return ModelFiles(folder, min(dims, whole.get("truncate_dim") or dims), weights, settings)
+        prompts = Prompts.of(whole.get("prompts") or {}, whole.get("default_prompt_name"))
+        return ModelFiles(folder, min(dims, whole.get("truncate_dim") or dims), weights, settings, prompts)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return None
 

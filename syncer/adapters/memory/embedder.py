@@ -6,6 +6,8 @@ import hashlib
 import struct
 from collections.abc import Sequence
 
+from syncer.core.outcome import Rejected
+
 
 class MemoryEmbedder:
     """Implements `Embedder`; remembers what it was asked."""
@@ -15,14 +17,18 @@ class MemoryEmbedder:
     def __init__(self, dims: int = 4) -> None:
         self._dims = dims
         self.asked: list[str] = []
+        #: Texts of which it makes no vector.
+        self.refused: set[str] = set()
 
     @property
     def dims(self) -> int:
         return self._dims
 
-    def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
+    def embed(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
         self.asked.extend(texts)
-        return [_vector(text, self._dims) for text in texts]
+        return [
+            Rejected("no_vector", "refused") if text in self.refused else _vector(text, self._dims) for text in texts
+        ]
 
 
 def _vector(text: str, dims: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.mapping import IndexSettings, mapping, while_loading
 from syncer.adapters.elastic.sink import ElasticSink
+from syncer.core.change import Document, Draft
 from syncer.core.error import IndexMissing, SinkUnavailable
 from syncer.core.field import Field, VectorField
 from syncer.core.index import write_alias
@@ -73,6 +75,25 @@ def test_only_where_graphs_can_be_built_later_they_are_left_out(elastic: Elastic
     assert nearest(elastic, name) == "1"
     assert (indices.build_graphs(name) is not None) is elastic.real
     assert options_of(elastic, name) == GRAPH
+
+
+@pytest.mark.parametrize("index", ["hnsw", "int4_hnsw", "bbq_hnsw"])
+def test_each_kind_of_graph_is_built_at_the_end(real_elastic: Elastic, index_prefix: str, index: str) -> None:
+    """And finds what is nearest."""
+    client, name = real_elastic.client, f"{index_prefix}-1"
+    body = mapping([], [VectorField("v", "{title}", 64, index=index)])
+    indices = ElasticIndices(client, body, IndexSettings(replicas=0))
+    indices.create(name, META)
+    sink = ElasticSink(client, write_alias(name))
+    for place in range(3):
+        vector = struct.pack("<64f", *(float(each % 3 == place) for each in range(64)))
+        sink.write([Document(Draft((str(place),), "{}", 1, {}), {"v": vector}, 1)])
+    client.indices.refresh(index=name)
+    wait_for(indices, indices.build_graphs(name))
+    assert options_of(real_elastic, name)["type"] == index
+    query = [float(each % 3 == 1) for each in range(64)]
+    found = client.search(index=name, knn={"field": "v", "query_vector": query, "k": 1})
+    assert found["hits"]["hits"][0]["_id"] == "1"
 
 
 def test_a_large_load_builds_graphs_as_it_goes(real_elastic: Elastic, index_prefix: str) -> None:

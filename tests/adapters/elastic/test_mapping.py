@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncer.adapters.elastic.mapping import IndexSettings, index_settings, mapping
+from syncer.adapters.elastic.mapping import IndexSettings, graphs, index_settings, mapping, while_loading
 from syncer.core.error import ConfigurationError
 from syncer.core.field import Field, VectorField
 
@@ -46,6 +46,23 @@ def test_vector_options_are_pinned() -> None:
         "similarity": "cosine",
         "index_options": {"type": "int8_hnsw", "m": 16, "ef_construction": 100},
     }
+
+
+@pytest.mark.parametrize("index", ["hnsw", "int4_hnsw", "bbq_hnsw", "flat"])
+def test_vectors_are_indexed_as_asked_for(index: str) -> None:
+    """And a load leaves out every graph, which is built at its end."""
+    made = mapping([], [VectorField("embedding", "{title}", 64, index=index)])
+    graph = {"m": 16, "ef_construction": 100} if index != "flat" else {}
+    assert made["properties"]["embedding"]["index_options"] == {"type": index, **graph}
+    assert while_loading(made)["properties"]["embedding"]["index_options"] == {"type": "flat"}
+    assert bool(graphs(made)) is bool(graph)
+
+
+@pytest.mark.parametrize(("index", "dims"), [("int4_hnsw", 383), ("bbq_hnsw", 63)])
+def test_vectors_that_an_index_does_not_take_are_refused(index: str, dims: int) -> None:
+    """Before the index is created, in words that name the setting."""
+    with pytest.raises(ConfigurationError, match=rf"embedding.index: {index} takes .* have {dims}"):
+        mapping([], [VectorField("embedding", "{title}", dims, index=index)])
 
 
 def test_text_has_the_sub_fields_it_asks_for() -> None:
