@@ -28,6 +28,8 @@ class LogEvents:
         self._pipeline = pipeline
         self._progress = progress
         self._holder: str | None = None
+        #: A comparison found more to delete than it may.
+        self.refused = False
 
     def attached(self, record: IndexRecord) -> None:
         self._holder = None
@@ -115,7 +117,17 @@ class LogEvents:
 
     def reconciled(self, verified: Verified) -> None:
         counts = {str(kind): count for kind, count in verified.differences.items()}
-        self._log.info("compared with its source", indexed=verified.indexed, repaired=verified.repaired, **counts)
+        found = {"indexed": verified.indexed, "repaired": verified.repaired, **counts}
+        if verified.refused is None:
+            self._log.info("compared with its source", **found)
+            return
+        self.refused = True
+        self._log.warning(
+            "compared with its source, and nothing deleted",
+            **found,
+            error=one_line(verified.refused.message),
+            hint=one_line(verified.refused.hint),
+        )
 
     def reconciling_failed(self, error: SyncerError) -> None:
         self._log.warning("comparing with its source failed", error=one_line(error.message), hint=one_line(error.hint))

@@ -163,7 +163,8 @@ class LimitSettings(Section):
     rejections: int = Field(default=100, ge=0)
     """Rows that may be rejected before the pipeline stops: a broken mapping must not bury a table."""
     delete_ratio: float = Field(default=0.1, ge=0, le=1)
-    """The share of an index's documents that `syncer verify --repair` may delete without `--force`."""
+    """The share of an index's documents that `syncer verify --repair` may delete without `--force`, and that the daemon
+    may where new triggers or feeds ask for a comparison. Not where the table was truncated."""
 
 
 class RetentionSettings(Section):

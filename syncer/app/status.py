@@ -81,7 +81,7 @@ class PipelineStatus:
             "verify_needed": bool(record and (record.verify_needed or record.reconcile)),
             "verify_reason": record.verify_needed if record else None,
             "verified_at": _text(record.verified_at) if record else None,
-            "truncated_at": _text(record.reconcile) if record else None,
+            "truncated_at": _text(record.truncated) if record else None,
             "holder": self.overview.holder if self.overview else None,
             "building": self.building.document() if self.building else None,
             "filling": bool(record and record.filling),

@@ -33,6 +33,8 @@ class Change:
     routing: str | None = None
     #: The row is part of more documents than a page holds: the values by which they are reached. Names no key itself.
     fans_out_by: Key | None = None
+    #: Of WHOLE_TABLE: it was truncated, so that documents may go, however many; else nobody has said that rows went.
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

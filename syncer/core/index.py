@@ -81,6 +81,8 @@ class IndexRecord:
     verified_at: datetime | None = None
     #: When a table was truncated, or what is noted or read of it began anew; until the index was compared with it.
     reconcile: datetime | None = None
+    #: When one was truncated, the last time: that comparison may delete however much; any other, `limits.delete_ratio`.
+    truncated: datetime | None = None
     #: The index that the pipeline's daemon follows and searches find; of one pipeline no other.
     followed: bool = True
     #: What the fingerprint is of, by part, so that a difference can be told in words.

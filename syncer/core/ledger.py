@@ -29,10 +29,8 @@ class Ledger:
     def entries(self) -> int:
         return len(self._settled) + len(self._dead_letters)
 
-    def close(
-        self, checkpoints: Mapping[str, Checkpoint] | None = None, reconcile: datetime | None = None
-    ) -> Settlement:
+    def close(self, checkpoints: Mapping[str, Checkpoint] | None = None) -> Settlement:
         """Return all that was entered, as one value to commit, and begin anew."""
-        settlement = Settlement(checkpoints or {}, self._dead_letters, self._settled, reconcile)
+        settlement = Settlement(checkpoints or {}, self._dead_letters, self._settled)
         self._settled, self._dead_letters = {}, []
         return settlement

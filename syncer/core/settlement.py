@@ -69,6 +69,8 @@ class Settlement:
     #: When a table was truncated, or began to be followed anew: the index is to be compared with it, once more where a
     #: comparison is under way.
     reconcile: datetime | None = None
+    #: It was truncated.
+    truncated: bool = False
     #: What is left of fan-outs that went on, by what they were; None: nothing.
     fanned_out: Mapping[FanOut, FanOut | None] = field(default_factory=dict)
     #: Fan-outs that begin, or `begun_again` where they are under way (after `fanned_out`).

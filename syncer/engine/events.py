@@ -79,7 +79,7 @@ class Events(Protocol):
         """So many documents are put off, one of them for this reason; told once a minute while it lasts."""
 
     def reconciled(self, verified: Verified) -> None:
-        """The index was compared with its table, which had been truncated."""
+        """The index was compared with its table, for that was asked for; `refused` where too much was to be deleted."""
 
     def reconciling_failed(self, error: SyncerError) -> None:
         """That comparison came to no end; another one follows."""

@@ -73,6 +73,7 @@ class _Progress:
     #: Why one key was put off.
     deferred_reason: str | None = None
     reconcile: datetime | None = None
+    truncated: bool = False
     retry_after: float | None = None
     #: Somebody else wants the lease: no feed is read further.
     wanted: bool = False
@@ -206,6 +207,7 @@ class Poller:
                     progress.unsaid.append(origin)
                 elif change.key == WHOLE_TABLE:
                     progress.reconcile = max(progress.reconcile or change.watermark, change.watermark)
+                    progress.truncated |= change.truncated
                     progress.unsaid.append(origin)
                 else:
                     yield origin
@@ -285,8 +287,9 @@ class Poller:
         begun = self._fan_outs.begun_by(progress.unsaid)
         fanned_out = self._fan_outs.fanned_out(progress.put_off, begun)
         if fanned_out or self._commit_due(positions, progress):
-            settled = progress.ledger.close(checkpoints, progress.reconcile)
-            self._commit(replace(settled, fanned_out=fanned_out, begun=begun))
+            settled = progress.ledger.close(checkpoints)
+            asked = replace(settled, reconcile=progress.reconcile, truncated=progress.truncated)
+            self._commit(replace(asked, fanned_out=fanned_out, begun=begun))
             self._committed, self._committed_at = positions, self._clock.monotonic()
         for origin in progress.unsaid:
             self._window.add(origin.feed, origin.change)

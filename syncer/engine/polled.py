@@ -21,7 +21,7 @@ class Polled:
     held_back: timedelta = timedelta()
     #: The longest that the other side asked to be left alone, in seconds.
     retry_after: float | None = None
-    #: The table was truncated: the index is to be compared with it.
+    #: The index is to be compared with its source.
     reconcile: bool = False
     #: Why one of the keys is put off that are.
     deferred_reason: str | None = None

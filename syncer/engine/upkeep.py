@@ -13,7 +13,7 @@ from syncer.engine.events import Events
 from syncer.engine.fill import fill_added
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.polled import Polled
-from syncer.engine.reconciler import reconcile_truncated
+from syncer.engine.reconciler import reconcile_asked
 from syncer.ports import Clock, Lease, Tombstones
 
 #: How often it is asked whether the pipeline is paused, and whether the lease is wanted.
@@ -68,7 +68,7 @@ class Upkeep:
         self._reconciling = Beside(
             "reconcile",
             clock.stopping,
-            lambda stopping: reconcile_truncated(pipeline, record.name, events, stopping),
+            lambda stopping: reconcile_asked(pipeline, record.name, events, stopping),
             events.reconciling_failed,
         )
         self._filling = Beside(

@@ -257,7 +257,8 @@ class Verification:
             self.verified.refused = TooManyDeletions(
                 f"{len(self._to_remove)} of {self.verified.indexed} documents have no row any more, a larger share "
                 f"than limits.delete_ratio = {allowed:g} lets a repair delete: none was deleted",
-                hint="see whether the table is the right one, and whole; if it is, add --force",
+                hint="see whether the table is the right one, and whole; if it is: "
+                f"syncer verify {self._pipeline.name} --repair --force",
             )
             return
         rows = self._pipeline.limits.poll.batch_rows
@@ -304,10 +305,12 @@ class _Moved:
 
 
 def reconcile(pipeline: Pipeline, record: IndexRecord, *, stopping: Callable[[], bool] | None = None) -> Verified:
-    """Make the index equal to its table, however much has to be deleted: the table was truncated.
+    """Make the index equal to its table; unless that was truncated, within `limits.delete_ratio`.
 
     For a thread of its own. record: read before this. Returns early, incomplete, when told to stop; raises like
     `Verification.run`.
     """
+    # What merely came to be followed may be the table of a database that is still to be restored.
+    allowed = pipeline.limits.delete_ratio if record.truncated is None else None
     with closing(pipeline.sides(record.name)) as sides:
-        return Verification(pipeline, sides, record, repair=True, stopping=stopping).run()
+        return Verification(pipeline, sides, record, repair=True, delete_ratio=allowed, stopping=stopping).run()

@@ -24,7 +24,7 @@ from syncer.engine.persevere import persevere
 from syncer.engine.pipeline import Pipeline
 from syncer.engine.polled import Polled
 from syncer.engine.rebuild import Rebuilt, prove_unbuilt, rebuild
-from syncer.engine.reconciler import reconcile_truncated
+from syncer.engine.reconciler import reconcile_asked
 from syncer.engine.share import Share
 from syncer.engine.source_clocks import SourceClocks
 from syncer.engine.upkeep import prove_not_claimed
@@ -100,7 +100,7 @@ class Worker:
                     )
         record = self.pipeline.store.index(self.pipeline.name)
         if record is not None:
-            reconcile_truncated(self.pipeline, record.name, self.events)
+            reconcile_asked(self.pipeline, record.name, self.events)
         return report
 
     def session(self, *, asks: bool = False, once: bool = False) -> Generator[Polled, None, None]:

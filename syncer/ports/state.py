@@ -133,13 +133,14 @@ class StateStore(Numbers, Protocol):
     def verified(self, record: IndexRecord, at: datetime) -> None:
         """Say that the index was found equal to the source.
 
-        What asked for it is forgotten (`verify_needed`, `reconcile`), but not what has asked since the record was read.
+        What asked for it is forgotten (`verify_needed`, `reconcile`, `truncated`), but not what has asked since the
+        record was read.
         """
 
     def reconciled(self, record: IndexRecord) -> None:
-        """Say that the index was compared with the table, which had been truncated.
+        """Say that the index was compared with the table.
 
-        Forgets what asked for it, unless it was truncated again since the record was read.
+        Forgets what asked for it (`reconcile`, `truncated`), but not what has asked since the record was read.
         """
 
     def least_checkpoint(self, feed: str) -> datetime | None:

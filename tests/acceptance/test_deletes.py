@@ -65,7 +65,7 @@ def noting(installation: Installation) -> Installation:
         where="title <> 'hidden'",
         poll={"interval": "50ms"},
         index={"replicas": 0},
-        limits={"delete_ratio": 0.0},
+        limits={"delete_ratio": 0.05},
     )
     installation.succeed("install-triggers", installation.alias)
     for base in BASES.values():

@@ -13,11 +13,12 @@ from structlog.typing import EventDict
 from syncer.adapters.memory.clock import MemoryClock
 from syncer.app.log_events import LogEvents
 from syncer.app.progress import LoadLines
-from syncer.core.error import LeaseHeld, SinkUnavailable
+from syncer.core.error import LeaseHeld, SinkUnavailable, TooManyDeletions
 from syncer.core.index import IndexRecord, Phase
 from syncer.core.report import Report
 from syncer.engine.events import Events
 from syncer.engine.polled import Polled
+from syncer.engine.verify import Verified
 
 RECORD = IndexRecord("articles-1", "articles", "articles", Phase.LOADING, 3, {})
 
@@ -102,6 +103,16 @@ def test_a_doubt_about_the_index_is_told(events: Events, logged: list[EventDict]
     assert [(line["event"], line["log_level"]) for line in logged] == [
         ("attached", "info"),
         ("verify needed", "warning"),
+    ]
+
+
+def test_a_comparison_that_would_delete_too_much_is_told(events: Events, logged: list[EventDict]) -> None:
+    """With what to do; any other is told too."""
+    events.reconciled(Verified(indexed=9, repaired=9))
+    events.reconciled(Verified(indexed=9, refused=TooManyDeletions("9 of 9", hint="syncer verify")))
+    assert [(line["log_level"], line.get("error"), line.get("hint")) for line in logged] == [
+        ("info", None, None),
+        ("warning", "9 of 9", "syncer verify"),
     ]
 
 

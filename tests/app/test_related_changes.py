@@ -70,7 +70,7 @@ def test_documents_follow_every_table(deployment: Deployment) -> None:
 def test_what_happened_before_triggers_noted_it_is_found(deployment: Deployment) -> None:
     """In any table of the documents, though their index was followed all the time."""
     deployment.sql(TABLES)
-    deployment.configure(relations=RELATIONS, fields=FIELDS)
+    deployment.configure(relations=RELATIONS, fields=FIELDS, limits={"delete_ratio": 0.4})
     for command in (["migrate"], ["run", "--once"]):
         assert deployment.run(*command)[0] == 0
     deployment.sql(
@@ -82,3 +82,19 @@ def test_what_happened_before_triggers_noted_it_is_found(deployment: Deployment)
     assert deployment.run("install-triggers", "articles")[0] == 0
     assert deployment.run("run", "--once")[0] == 0
     assert indexed(deployment) == expected
+
+
+def test_a_table_that_is_still_to_be_restored_does_not_empty_the_index(deployment: Deployment) -> None:
+    """Triggers that are installed ask for a comparison, which deletes within `limits.delete_ratio` alone."""
+    deployment.sql("INSERT INTO articles SELECT i, 'one' FROM generate_series(1, 10) AS i")
+    deployment.configure()
+    for command in (["migrate"], ["run", "--once"]):
+        assert deployment.run(*command)[0] == 0
+    deployment.sql("DELETE FROM articles WHERE id > 2")
+    assert deployment.run("install-triggers", "articles")[0] == 0
+    code, _, err = deployment.run("run", "--once")
+    assert (code, "nothing deleted" in err, len(indexed(deployment))) == (1, True, 10)
+    [status] = deployment.json("status")[1]["pipelines"]
+    assert (status["verify_needed"], status["truncated_at"]) == (True, None)
+    assert status["verify_reason"].startswith("8 of 10 documents have no row any more")
+    assert status["verify_reason"].endswith(": syncer verify articles --repair --force")

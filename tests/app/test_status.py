@@ -140,7 +140,8 @@ def test_what_is_to_be_verified_and_what_was_is_told(loaded: Deployment) -> None
     assert (one["verified_at"], one["truncated_at"], one["dead_letters_retried"]) == (None, None, 0)
     loaded.sql(
         f"""
-        UPDATE syncer.indices SET verified_at = '2026-05-04 12:00+02', reconcile = '2026-05-04 13:00+02';
+        UPDATE syncer.indices SET verified_at = '2026-05-04 12:00+02', reconcile = '2026-05-04 13:00+02',
+            truncated = '2026-05-04 13:00+02';
         INSERT INTO syncer.dead_letters
         VALUES ('{one["index"]}', 'd', '{{1}}', 5, 'kind', 'why', 1, now(), now(), now())
         """
@@ -150,7 +151,11 @@ def test_what_is_to_be_verified_and_what_was_is_told(loaded: Deployment) -> None
     assert (one["verified_at"], one["truncated_at"]) == ("2026-05-04T10:00:00+00:00", "2026-05-04T11:00:00+00:00")
     _, out, _ = loaded.run("status")
     assert "2026-05-04 10:00:00 UTC" in out
-    assert "a table was truncated at 2026-05-04 11:00:00 UTC, or is followed anew since" in out
+    assert "compared with its source: a table was truncated at 2026-05-04 11:00:00 UTC" in out
+    loaded.sql("UPDATE syncer.indices SET truncated = NULL")
+    one = status(loaded)
+    assert (one["verify_needed"], one["truncated_at"]) == (True, None)
+    assert "compared with its source: a table is followed anew since 2026-05-04 11:00:00 UTC" in loaded.run("status")[1]
     assert "delivered again by themselves: 1" in out
 
 

@@ -103,7 +103,7 @@ def of_triggers(deployment: Deployment) -> list[str]:
 
 def columns_of(deployment: Deployment) -> dict[str, Any]:
     """Return the columns that were noted last of a row, by table."""
-    statement = "SELECT relation, columns FROM syncer.tombstones WHERE key IS NOT NULL ORDER BY id"
+    statement = "SELECT relation, columns FROM syncer.tombstones WHERE key <> '{}' ORDER BY id"
     with psycopg.connect(deployment.postgres_url) as connection:
         return dict(connection.execute(statement).fetchall())
 

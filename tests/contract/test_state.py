@@ -316,16 +316,35 @@ def test_a_truncation_is_kept_until_the_index_was_compared(store: Store, lease: 
     """The latest of several; a settlement that knows of none takes nothing back."""
     later = NOON + timedelta(minutes=1)
     for reconcile in (NOON, later, NOON, None):
-        lease.commit(Settlement({"tombstones": CHECKPOINT}, reconcile=reconcile))
+        lease.commit(Settlement({"tombstones": CHECKPOINT}, reconcile=reconcile, truncated=reconcile is not None))
     record = store.index("items")
     assert record is not None
     assert record.reconcile is not None
     assert record.reconcile >= later
+    assert record.truncated == record.reconcile
     assert record.verified_at is None
     store.verified(record, NOON)
     record = store.index("items")
     assert record is not None
-    assert (record.reconcile, record.verified_at) == (None, NOON)
+    assert (record.reconcile, record.truncated, record.verified_at) == (None, None, NOON)
+
+
+def test_a_truncation_is_told_from_what_else_asks_for_a_comparison(store: Store, lease: Lease) -> None:
+    """It lets one that waits delete more, and none that is asked for after it was compared."""
+    lease.commit(Settlement(reconcile=NOON))
+    [untold] = store.indices()
+    assert (untold.reconcile, untold.truncated) == (NOON, None)
+    lease.commit(Settlement(reconcile=NOON, truncated=True))
+    store.reconciled(untold)
+    [truncated] = store.indices()
+    assert truncated.truncated is not None
+    assert truncated.reconcile == truncated.truncated > NOON
+    lease.commit(Settlement(reconcile=NOON))
+    [waiting] = store.indices()
+    assert waiting.truncated == truncated.truncated
+    store.reconciled(truncated)
+    [left] = store.indices()
+    assert (left.reconcile, left.truncated) == (waiting.reconcile, None)
 
 
 def test_a_verification_answers_what_asked_for_it_before_it_began(store: Store, lease: Lease) -> None:

@@ -56,7 +56,7 @@ class MemoryNoting:
         self.tombstones = MemoryTombstones(self._table)
 
     def install(self) -> None:
-        self._table.triggers = True
+        self._table.install_triggers()
 
     def delete(self, key: str) -> None:
         self._clock.advance(1)
@@ -100,7 +100,6 @@ class PostgresNoting:
         around = trigger_facts(self._session, self._table, "syncer", holds_state=False).around
         script = TombstoneTriggers(self._table, "syncer").install(around)
         script.run(self._session, AdvisoryLock.on("syncer"), denied="")
-        self._admin.execute("DELETE FROM syncer.tombstones WHERE key IS NULL")  # of the installation
 
     def delete(self, key: str) -> None:
         self._admin.execute("DELETE FROM item WHERE id = %s", (key,))
@@ -138,6 +137,7 @@ def _plain(request: pytest.FixtureRequest) -> Noting:
 @pytest.fixture(name="noting")
 def _noting(plain: Noting) -> Noting:
     plain.install()
+    assert plain.tombstones.prune(LATER, 2) == 1
     return plain
 
 
@@ -157,13 +157,13 @@ def keys(changes: list[Change]) -> list[Key]:
 
 
 def test_without_triggers_there_is_nothing(plain: Noting) -> None:
-    """Neither to read nor to prune; and from the moment they are installed there is."""
+    """Neither to read nor to prune; from the moment they are installed there is, and a word on what went before."""
     plain.delete("a")
     assert read_all(plain) == []
     assert plain.tombstones.prune(LATER, 10) == 0
     plain.install()
     plain.delete("b")
-    assert keys(read_all(plain)) == [("b",)]
+    assert [(change.key, change.truncated) for change in read_all(plain)] == [(WHOLE_TABLE, False), (("b",), False)]
 
 
 def test_what_is_noted(noting: Noting) -> None:
@@ -176,7 +176,9 @@ def test_what_is_noted(noting: Noting) -> None:
     noting.delete("c")
     noting.delete("nobody")
     noting.truncate()
-    assert [(change.key, change.routing) for change in read_all(noting)] == [
+    found = read_all(noting)
+    assert [change.truncated for change in found] == [*[False] * 8, True]
+    assert [(change.key, change.routing) for change in found] == [
         (("a",), "x"),
         (("b",), "x"),
         (("z",), None),

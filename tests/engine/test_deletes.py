@@ -18,6 +18,14 @@ def a_noted_world(rows: int = 0) -> World:
     return world
 
 
+def a_loaded_world(rows: int) -> World:
+    """Without triggers until now."""
+    world = a_noted_world(rows)
+    world.table.triggers = False
+    world.worker().run_once()
+    return world
+
+
 def test_a_deleted_row_loses_its_document_and_a_row_that_came_back_keeps_it() -> None:
     """A tombstone is a hint: what the key is now decides, whichever feed names it first."""
     world = a_noted_world(3)
@@ -122,6 +130,65 @@ def test_a_truncated_table_is_compared_with_its_index_beside_the_polls() -> None
     assert world.equal()
     assert world.record.reconcile is None
     assert world.events.reconciliations[0].repaired == 50
+
+
+def test_triggers_that_are_installed_have_what_went_before_found() -> None:
+    """By one comparison, where it is little."""
+    world = a_loaded_world(50)
+    world.table.delete(("000",))
+    world.table.install_triggers()
+    world.worker().run_once()
+    assert world.equal()
+    assert (world.record.reconcile, world.record.verify_needed) == (None, None)
+
+
+def test_much_that_went_without_a_trace_is_left_to_verify() -> None:
+    """The table may be that of a database which is still to be restored. It is compared once, and polls go on."""
+    world = a_loaded_world(50)
+    for i in range(40):
+        world.table.delete((f"{i:03}",))
+    world.table.install_triggers()
+    done = Event()
+    world.events.on_reconciled = done.set
+    with world.following() as poll:
+        for _ in range(200):
+            poll()
+            if done.wait(0.05):
+                break
+        world.table.put(("new",), n=1)
+        poll()
+    for _ in range(2):
+        world.clock.advance(3600)
+        world.worker().run_once()
+    assert len(world.index.documents()) == 51
+    [found] = world.events.reconciliations
+    assert found.refused is not None
+    assert world.record.reconcile is None
+    reason = world.record.verify_needed or ""
+    assert reason.startswith("40 of 50 documents have no row any more")
+    assert f"syncer verify {world.pipeline.name} --repair --force" in reason
+
+
+def test_a_truncate_empties_the_index_though_another_comparison_was_asked_for() -> None:
+    """Before it or after it: both are one, unless it has come to its end."""
+    for before in (True, False):
+        world = a_loaded_world(20)
+        if before:
+            world.table.install_triggers()
+        world.table.triggers = True
+        world.table.truncate()
+        if not before:
+            world.table.install_triggers()
+        world.worker().run_once()
+        assert world.equal()
+        world.table.put(("new",), n=1)
+        world.worker().run_once()
+        world.table.triggers = False
+        world.table.delete(("new",))
+        world.table.install_triggers()
+        world.clock.advance(60)
+        world.worker().run_once()
+        assert not world.equal()
 
 
 def test_a_comparison_that_is_asked_for_outlives_the_process() -> None:

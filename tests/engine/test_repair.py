@@ -248,11 +248,12 @@ def test_a_key_that_came_back_is_not_removed() -> None:
 
 
 def test_a_truncated_table_is_reconciled_however_much_goes() -> None:
-    """And what asked for it is forgotten."""
+    """One that was not only within the limit."""
     world = a_loaded_world()
     world.table.truncate()
     world.table.put(("new",), n=1)
-    found = reconcile(world.pipeline, world.record)
+    assert reconcile(world.pipeline, world.record).refused is not None
+    found = reconcile(world.pipeline, replace(world.record, truncated=world.clock.now()))
     assert (found.complete, found.remaining) == (True, 0)
     assert world.equal()
 

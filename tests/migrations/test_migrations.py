@@ -23,7 +23,7 @@ from syncer.core.error import AccessDenied, ConfigurationError, StateUnavailable
 from tests.contract.shared_state import execute
 
 ROOT = Path(__file__).parents[2]
-HEAD = "0006"
+HEAD = "0007"
 
 #: Any name is allowed, and has to be quoted.
 NAMES = ["syncer", "My-Schema", """user "a" 'b' %s :c \\ d.e"""]
@@ -153,6 +153,25 @@ def test_rebuilds_come_and_go_with_indices_there(postgres_url: str, session: Ses
     session.close()
     assert execute(postgres_url, "SELECT * FROM syncer.indices") == before
     assert migrate(postgres_url, "syncer") == ("0002", HEAD)
+
+
+def test_what_a_truncate_asked_for_stays_that(postgres_url: str, session: Session) -> None:
+    """Nothing else asked for a comparison before; back there, nothing else does."""
+    migrate(postgres_url, "syncer")
+    with session.transaction() as connection:
+        command.downgrade(alembic_config(connection, "syncer"), "0006")
+    add = "INSERT INTO syncer.indices (name, pipeline, alias, phase, epoch, fingerprint, followed, reconcile) "
+    for name, reconcile in (("1", "2026-05-04"), ("2", None)):
+        execute(postgres_url, f"{add} VALUES (%s, %s, '', 'live', 0, '{{}}', true, %s)", name, name, reconcile)
+    migrate(postgres_url, "syncer")
+    asked = "SELECT reconcile IS NOT NULL, truncated = reconcile FROM syncer.indices ORDER BY name"
+    assert execute(postgres_url, asked) == [(True, True), (False, None)]
+    execute(postgres_url, "UPDATE syncer.indices SET reconcile = now() WHERE name = '2'")
+    with session.transaction() as connection:
+        command.downgrade(alembic_config(connection, "syncer"), "0006")
+    session.close()
+    left = execute(postgres_url, "SELECT reconcile IS NULL, verify_needed FROM syncer.indices ORDER BY name")
+    assert left == [(False, None), (True, "a table began to be followed anew")]
 
 
 def test_a_pipeline_has_one_index_of_a_role_but_keeps_many(postgres_url: str) -> None:

@@ -47,7 +47,8 @@ class IndexEntry:
             reconcile = settlement.reconcile
             if self.record.reconcile is not None:
                 reconcile = max(reconcile, self.record.reconcile + timedelta(microseconds=1))
-            self.record = replace(self.record, reconcile=reconcile)
+            truncated = reconcile if settlement.truncated else self.record.truncated
+            self.record = replace(self.record, reconcile=reconcile, truncated=truncated)
         return len(self.dead_letters)
 
 

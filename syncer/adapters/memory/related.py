@@ -71,7 +71,7 @@ class MemoryRelatedTombstones(MemoryRelatedFeed):
     def _rows(self) -> Iterator[_Found]:
         for each in self._relation.table.noted() if self._relation.table.triggers else ():
             led_by = None if each.values is None else self._relation.led_from(each.key, each.values)
-            yield Change(each.key, each.at, "", row=(f"{each.number:09}",)), led_by
+            yield Change(each.key, each.at, "", row=(f"{each.number:09}",), truncated=each.truncated), led_by
 
 
 def _in_reach(change: Change, start: Position, until: datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from syncer.adapters.memory.backfill_progress import MemoryBackfillProgress
 from syncer.adapters.memory.database import IndexEntry, MemoryDatabase
@@ -96,19 +97,14 @@ class MemoryStateStore:
         with self._lock:
             if record.name in self._entries:
                 entry = self._entries[record.name]
-                known = entry.record
-                entry.record = replace(
-                    known,
-                    verify_needed=None if known.verify_needed == record.verify_needed else known.verify_needed,
-                    reconcile=None if known.reconcile == record.reconcile else known.reconcile,
-                    verified_at=max(known.verified_at or at, at),
-                )
+                answered = _answered(entry.record, record, "verify_needed", "reconcile", "truncated")
+                entry.record = replace(answered, verified_at=max(answered.verified_at or at, at))
 
     def reconciled(self, record: IndexRecord) -> None:
         with self._lock:
-            if record.name in self._entries and self._entries[record.name].record.reconcile == record.reconcile:
+            if record.name in self._entries:
                 entry = self._entries[record.name]
-                entry.record = replace(entry.record, reconcile=None)
+                entry.record = _answered(entry.record, record, "reconcile", "truncated")
 
     def least_checkpoint(self, feed: str) -> datetime | None:
         with self._lock:
@@ -209,6 +205,12 @@ class MemoryStateStore:
             self._database.number = max(0, self._database.number - lost)
             for index in self._entries:
                 self.expire(index)
+
+
+def _answered(known: IndexRecord, read: IndexRecord, *asked: str) -> IndexRecord:
+    """Return the known record without what has not asked again since it was read."""
+    forgotten: dict[str, Any] = {name: None for name in asked if getattr(known, name) == getattr(read, name)}
+    return replace(known, **forgotten)
 
 
 def _place(letter: DeadLetter) -> tuple[datetime, Key]:

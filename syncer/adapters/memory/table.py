@@ -30,7 +30,8 @@ class _Tombstone:
     key: Key
     routing: str | None
     #: Of the row; None: it is not known.
-    values: Mapping[str, Any] | None
+    values: Mapping[str, Any] | None = None
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class MemoryTransaction:
         if self.table.triggers:
             routing = self.table.routing_of(row.values) if row and routed else None
             now, number = self.table.clock.now(), self.table.next_number()
-            self._tombstones.append(_Tombstone(now, number, key, routing, row.values if row else None))
+            values = row.values if row else None
+            self._tombstones.append(_Tombstone(now, number, key, routing, values, truncated=key == WHOLE_TABLE))
 
 
 class MemoryTable:
@@ -163,6 +165,11 @@ class MemoryTable:
         transaction.truncate()
         transaction.commit()
 
+    def install_triggers(self) -> None:
+        """Let triggers note what goes from now on, and that they have not noted what went before."""
+        self.triggers = True
+        self._tombstones.append(_Tombstone(self.clock.now(), self.next_number(), WHOLE_TABLE, None))
+
     def end(
         self, transaction: MemoryTransaction, writes: Mapping[Key, _Row | None], tombstones: Sequence[_Tombstone]
     ) -> None:
@@ -218,7 +225,10 @@ class MemoryTable:
 
     def tombstones(self) -> list[Change]:
         """Return a change for each tombstone, in the order of a feed."""
-        return [Change(each.key, each.at, "", (str(each.number),), each.routing) for each in self.noted()]
+        return [
+            Change(each.key, each.at, "", (str(each.number),), each.routing, truncated=each.truncated)
+            for each in self.noted()
+        ]
 
     def noted(self) -> list[_Tombstone]:
         """Return the tombstones in the order of a feed."""

@@ -60,6 +60,7 @@ def from_row(row: Row[Any]) -> IndexRecord:
         row.verify_needed,
         row.verified_at,
         row.reconcile,
+        row.truncated,
         row.followed,
         row.definition,
         row.filling,

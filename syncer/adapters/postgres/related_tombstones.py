@@ -63,8 +63,8 @@ class PostgresRelatedTombstones:
             documents = self._documents(connection, list(values.items()), rows)
         pairs = []
         for place, row in enumerate(found):
-            keys: Sequence[Key | None] = [WHOLE_TABLE] if row.key is None else documents.get(place) or [None]
-            pairs += [Pair(position_of(row), "", values.get(place, ()), key) for key in keys]
+            keys: Sequence[Key | None] = [WHOLE_TABLE] if not row.key else documents.get(place) or [None]
+            pairs += [Pair(position_of(row), "", values.get(place, ()), key, truncated=row.key is None) for key in keys]
         return page_of(pairs[: rows + 1], rows)
 
     def documents(self, fan_out: FanOut, rows: int) -> Sequence[Key]:

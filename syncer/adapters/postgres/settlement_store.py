@@ -135,7 +135,8 @@ class SettlementStore:
             # what was asked before it.
             later = indices.c.reconcile + literal(timedelta(microseconds=1))
             reconcile = func.greatest(later, settlement.reconcile)
-            connection.execute(update(indices).where(indices.c.name == index).values(reconcile=reconcile))
+            asked = {"reconcile": reconcile, **({"truncated": reconcile} if settlement.truncated else {})}
+            connection.execute(update(indices).where(indices.c.name == index).values(asked))
         opened = _by_key(settlement.dead_letters)
         self._add(connection, index, list(opened.values()))
         open_now = self._open(connection, index)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import Connection, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
@@ -117,23 +117,20 @@ class PostgresStateStore:
             connection.execute(update(indices).where(indices.c.name == index).values(verify_needed=reason))
 
     def verified(self, record: IndexRecord, at: datetime) -> None:
-        indices = self._tables.indices
-        asked = {
-            column: case((column.is_distinct_from(known), column))
-            for column, known in (
-                (indices.c.verify_needed, record.verify_needed),
-                (indices.c.reconcile, record.reconcile),
-            )
-        }
-        values = {**asked, indices.c.verified_at: func.greatest(indices.c.verified_at, at)}
-        with self._use() as connection:
-            connection.execute(update(indices).where(indices.c.name == record.name).values(values))
+        verified_at = func.greatest(self._tables.indices.c.verified_at, at)
+        self._answer(record, "verify_needed", "reconcile", "truncated", verified_at=verified_at)
 
     def reconciled(self, record: IndexRecord) -> None:
+        self._answer(record, "reconcile", "truncated")
+
+    def _answer(self, record: IndexRecord, *asked: str, **values: ColumnElement[datetime]) -> None:
+        """Store the values, and forget what has not asked again since the record was read."""
         indices = self._tables.indices
-        asked = (indices.c.name == record.name) & (indices.c.reconcile == record.reconcile)
+        left = {
+            name: case((indices.c[name].is_distinct_from(getattr(record, name)), indices.c[name])) for name in asked
+        }
         with self._use() as connection:
-            connection.execute(update(indices).where(asked).values(reconcile=None))
+            connection.execute(update(indices).where(indices.c.name == record.name).values({**left, **values}))
 
     def least_checkpoint(self, feed: str) -> datetime | None:
         checkpoints = self._tables.checkpoints

@@ -58,6 +58,7 @@ class Tables:
             Column("verify_needed", Text),
             Column("verified_at", _TIME),
             Column("reconcile", _TIME),
+            Column("truncated", _TIME),
             Column("definition", JSONB, nullable=False),
             Column("filling", Boolean, nullable=False),
             Column("superseded", JSONB, nullable=False),

@@ -63,7 +63,8 @@ class PostgresTombstones:
     def _change(self, row: Row[Any], key: Key) -> Change:
         at = position_of(row)
         # An earlier configuration may have had a routing. A tombstone is never changed, and so has no row version.
-        return Change(key, at.watermark, "", row=at.key, routing=row.routing if self._source.routing else None)
+        routing = row.routing if self._source.routing else None
+        return Change(key, at.watermark, "", row=at.key, routing=routing, truncated=row.key is None)
 
     def _keys(self, connection: Connection, rows: Sequence[Row[Any]]) -> Sequence[Key | None]:
         """Return each row's key as the table writes it now, and None where it cannot be one."""
@@ -75,7 +76,7 @@ class PostgresTombstones:
 
     def _noted(self, row: Row[Any]) -> tuple[Any, ...] | None:
         """Return the key that a tombstone names, perhaps of other parts, or lacking some; None: of the whole table."""
-        if row.key is None:
+        if not row.key:
             return None
         return tuple(map((row.columns or {}).get, self._source.key)) if self._by_columns else tuple(row.key)
 

@@ -37,7 +37,7 @@ BEGIN
     COMMENT ON COLUMN {tombstones}.id IS 'Number of the tombstone';
     COMMENT ON COLUMN {tombstones}.at IS 'When the row went, by the clock and not by the transaction';
     COMMENT ON COLUMN {tombstones}.relation IS 'Schema and name of the table; of a partition, those of its root';
-    COMMENT ON COLUMN {tombstones}.key IS 'Key of the row, each part as text; NULL: any row may be gone';
+    COMMENT ON COLUMN {tombstones}.key IS 'Key of the row, each part as text; NULL: TRUNCATE; empty: an installation';
     COMMENT ON COLUMN {tombstones}.routing IS 'What decided on the shard of its document; NULL: not known';
     COMMENT ON COLUMN {tombstones}.columns IS 'By which documents reach the row, each as text; NULL: not noted';
   END IF;
@@ -66,13 +66,14 @@ STANDING = """(
       FROM pg_proc AS p WHERE oid = to_regprocedure({function_text}))"""
 
 COMPARED_WHY = """\
--- Where the triggers were not these before, they have not noted what happened: a tombstone of the whole table, as
--- TRUNCATE leaves one, asks for one comparison of each index with it. Here, where all that has written is committed.
+-- Where the triggers were not these before, they have not noted what happened: a tombstone with an empty key asks for
+-- one comparison of each index with the table. Not with NULL, as TRUNCATE leaves one: that would empty the index where
+-- the table is one that is still to be restored. Here, where all that has written is committed.
 """
 COMPARED = """
 BEGIN
   IF current_setting('syncer.triggers') IS DISTINCT FROM {standing} THEN
-    INSERT INTO {tombstones} (relation) VALUES ({relation});
+    INSERT INTO {tombstones} (relation, key) VALUES ({relation}, '{{}}');
   END IF;
 END
 """

@@ -193,6 +193,8 @@ class Pair:
     values: Key
     #: None: it leads to none.
     document: Key | None
+    #: Of a table that was truncated.
+    truncated: bool = False
 
 
 def page_of(pairs: Sequence[Pair], rows: int) -> Page:
@@ -214,7 +216,13 @@ def page_of(pairs: Sequence[Pair], rows: int) -> Page:
 
 def _changes(pairs: Sequence[Pair]) -> Sequence[Change]:
     return tuple(
-        Change(pair.document, pair.position.watermark, pair.row_version, row=pair.position.key)
+        Change(
+            pair.document,
+            pair.position.watermark,
+            pair.row_version,
+            row=pair.position.key,
+            truncated=pair.truncated,
+        )
         for pair in pairs
         if pair.document is not None
     )

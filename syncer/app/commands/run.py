@@ -30,7 +30,7 @@ from syncer.ports import Clock
 
 Build = Callable[[], Pipeline]
 #: What is done for a pipeline: returns what was delivered, and whether something remains.
-Work = Callable[[Build, Events], tuple[Report, bool]]
+Work = Callable[[Build, LogEvents], tuple[Report, bool]]
 
 
 def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
@@ -68,12 +68,12 @@ def run_once(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
     """Load what is not loaded, deliver what is committed by now, and report."""
     with invocation.application() as (application, clock):
 
-        def catch_up(build: Build, events: Events) -> tuple[Report, bool]:
+        def catch_up(build: Build, events: LogEvents) -> tuple[Report, bool]:
             pipeline = build()
             report = Worker(pipeline, events).run_once()
             record = pipeline.store.index(pipeline.name)
             open_letters = application.store.overview(record.name).dead_letters if record else 0
-            return report, bool(report.rejected or open_letters or clock.stopping())
+            return report, bool(report.rejected or open_letters or events.refused or clock.stopping())
 
         names = application.names(requested)
         summaries = _each(application.pipeline, names, clock, catch_up, invocation.debug)

@@ -69,8 +69,9 @@ def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
     if one.overview and one.overview.passing:
         notes.append(f"dead letters that are delivered again by themselves: {one.overview.passing:,}")
     if one.record and one.record.reconcile:
-        since = _moment(one.record.reconcile)
-        notes.append(f"is to be compared with its source: a table was truncated at {since}, or is followed anew since")
+        what = "was truncated at" if one.record.truncated else "is followed anew since"
+        since = _moment(one.record.truncated or one.record.reconcile)
+        notes.append(f"is to be compared with its source: a table {what} {since}")
     if one.overview and one.overview.fan_outs:
         notes.append(f"changed rows whose documents are still being refreshed: {one.overview.fan_outs:,}")
     if one.record and one.record.verify_needed:

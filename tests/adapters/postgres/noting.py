@@ -21,6 +21,8 @@ Noted = tuple[list[str] | None, str | None]
 
 SCHEMA = "syncer"
 TRUNCATED: Noted = (None, None)
+#: Of an installation.
+UNTOLD: Noted = ([], None)
 
 
 ITEM = """
@@ -54,7 +56,7 @@ def install(session: Session, table: Table, schema: str = SCHEMA, columns: Colle
     install_noting(session, table, schema, columns)
     with session.transaction() as connection:
         connection.execute(text("SET TRANSACTION READ WRITE"))
-        connection.execute(text(f"DELETE FROM {qualified(schema, TOMBSTONES)} WHERE key IS NULL"))
+        connection.execute(text(f"DELETE FROM {qualified(schema, TOMBSTONES)} WHERE key = '{{}}'"))
 
 
 def install_noting(session: Session, table: Table, schema: str = SCHEMA, columns: Collection[str] = ()) -> None:

@@ -21,7 +21,7 @@ from tests.adapters.postgres.noting import (
     ITEM,
     PARTITIONED,
     SCHEMA,
-    TRUNCATED,
+    UNTOLD,
     Connection,
     facts,
     install,
@@ -124,7 +124,7 @@ def test_what_is_printed_is_what_runs(admin: Connection, session: Session, read:
         admin.execute(script(session, read()).encode())
     assert facts(session, read()).current
     admin.execute("DELETE FROM item WHERE id = 1")
-    assert noted(admin) == [TRUNCATED, *keys(1)]
+    assert noted(admin) == [UNTOLD, *keys(1)]
 
 
 def test_triggers_that_note_more_than_before_ask_for_a_comparison(
@@ -136,15 +136,15 @@ def test_triggers_that_note_more_than_before_ask_for_a_comparison(
     install_noting(session, item)
     assert noted(admin) == []
     for table, columns in ((item, ("title",)), (replace(item, routing="tenant"), ("title",)), (unstamped, ("title",))):
-        for expected in ([TRUNCATED], []):
+        for expected in ([UNTOLD], []):
             install_noting(session, table, columns=columns)
             assert noted(admin) == expected
     admin.execute("ALTER TABLE item DISABLE TRIGGER ALL; DELETE FROM item WHERE id = 1")
     install_noting(session, unstamped, columns=("title",))
-    assert noted(admin) == [TRUNCATED]
+    assert noted(admin) == [UNTOLD]
     remove(session, item)
     install_noting(session, unstamped, columns=("title",))
-    assert noted(admin) == [TRUNCATED]
+    assert noted(admin) == [UNTOLD]
 
 
 def test_a_partition_that_could_be_truncated_unseen_asks_for_a_comparison(
@@ -152,7 +152,7 @@ def test_a_partition_that_could_be_truncated_unseen_asks_for_a_comparison(
 ) -> None:
     """Once."""
     admin.execute("CREATE TABLE highest PARTITION OF item FOR VALUES FROM (30) TO (40); TRUNCATE highest")
-    for expected in ([TRUNCATED], []):
+    for expected in ([UNTOLD], []):
         install_noting(session, partitioned)
         assert noted(admin) == expected
 
@@ -169,7 +169,7 @@ def test_a_comparison_comes_after_what_the_installation_has_waited_for(
         [(before,)] = writer.execute("SELECT clock_timestamp()").fetchall()
         writer.commit()
         installed.result()
-    assert admin.execute("SELECT key, at > %s FROM syncer.tombstones", (before,)).fetchall() == [(None, True)]
+    assert admin.execute("SELECT key, at > %s FROM syncer.tombstones", (before,)).fetchall() == [([], True)]
 
 
 def test_the_script_is_for_people(item: Table, session: Session) -> None:

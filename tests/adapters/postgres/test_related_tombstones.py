@@ -19,7 +19,7 @@ from syncer.core.relation import Join
 from syncer.core.table import Table
 from tests.adapters.postgres.conftest import OpenSession, ReadTable
 from tests.adapters.postgres.fanning import LATER, led, pages_of
-from tests.adapters.postgres.noting import SCHEMA, Connection, install, remove
+from tests.adapters.postgres.noting import SCHEMA, Connection, install, install_noting, remove
 from tests.adapters.postgres.waiting import scans, wait_until_gone
 
 TABLES = """
@@ -101,7 +101,19 @@ def test_a_truncated_table_asks_for_a_comparison(
     admin.execute("DELETE FROM author WHERE id = 3; TRUNCATE author; INSERT INTO author VALUES (3, 7)")
     admin.execute("DELETE FROM author")
     assert keys(authors, rows) == ["11", "12", "all", "11", "12"]
-    assert WHOLE_TABLE in [change.key for page in pages_of(authors, rows) for change in page]
+    changes = [change for page in pages_of(authors, rows) for change in page]
+    assert [change.truncated for change in changes if change.key == WHOLE_TABLE and not change.fans_out_by] == [True]
+    assert sum(change.truncated for change in changes) == 1
+
+
+def test_triggers_that_were_not_there_before_ask_for_a_comparison(
+    session: Session, tables: Mapping[str, Table], authors: PostgresRelatedTombstones
+) -> None:
+    """As one that nobody has truncated the table for."""
+    install_noting(session, tables["author"], columns=("id",))
+    assert [(change.key, change.truncated) for page in pages_of(authors, 10) for change in page] == [
+        (WHOLE_TABLE, False)
+    ]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 100])
