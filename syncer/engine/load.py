@@ -68,6 +68,15 @@ def load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events, 
         lease.prove()
         pipeline.prove_not_paused()
 
+    parted = False
+
+    def progressed(settled: int, total: int) -> None:
+        nonlocal parted
+        if settled and not parted:
+            parted = True
+            pipeline.indices.part(record.name)
+        events.loading(settled, total)
+
     progress = pipeline.store.backfill(record.name)
     try:
         done = backfill(
@@ -78,7 +87,7 @@ def load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events, 
             workers=workers,
             prove=may_load,
             on_planned=lambda rows: pipeline.indices.expect(record.name, rows),
-            on_progress=events.loading,
+            on_progress=progressed,
         )
         if done.complete:
             lease.update(phase=Phase.LOADED)

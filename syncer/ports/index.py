@@ -84,6 +84,12 @@ class Indices(Protocol):
     def expect(self, name: str, rows: int) -> None:
         """Prepare a new index for a load of so many rows. Idempotent. Raises IndexMissing."""
 
+    def part(self, name: str) -> None:
+        """Keep apart what a load has written so far, once, early: a merge at its end needs two pieces to work on.
+
+        Raises IndexMissing.
+        """
+
     def build_graphs(self, name: str) -> str | None:
         """Begin to build what searches for vectors need and the load has left out; return the name of the task, if any.
 

@@ -89,6 +89,8 @@ def _loaded(elastic: Elastic, name: str, kind: str, vectors: np.ndarray) -> tupl
             for place in range(first, min(first + BATCH, len(vectors)))
         ]
         sink.write(batch)
+        if not first:
+            indices.part(name)
     task = indices.build_graphs(name)
     while task is not None and indices.is_running(task):
         time.sleep(0.1)

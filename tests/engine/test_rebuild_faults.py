@@ -31,7 +31,7 @@ READS = {
 #: Every other method of a port that they call.
 CHANGES = {
     "indices.build_graphs", "indices.create", "indices.delete", "indices.expect", "indices.extend",
-    "indices.publish", "indices.restore", "lease.commit",
+    "indices.part", "indices.publish", "indices.restore", "lease.commit",
     "lease.draw", "lease.release", "lease.succeed", "lease.update", "lifecycle.apply", "lifecycle.release",
     "progress.advance", "progress.finish", "progress.plan", "progress.release", "sink.write", "store.acquire",
     "store.backfill", "store.claim", "store.draw", "store.forget", "store.record", "store.register",

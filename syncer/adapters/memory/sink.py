@@ -101,6 +101,8 @@ class MemoryIndices:
         self.meta: dict[str, Mapping[str, object]] = {}
         #: Rows that were said to come.
         self.expected: dict[str, int] = {}
+        #: Documents that were there when it was parted.
+        self.parted: dict[str, int] = {}
         self._building: set[str] = set()
         self._created = 0
         self._shards = shards
@@ -141,6 +143,10 @@ class MemoryIndices:
     def expect(self, name: str, rows: int) -> None:
         self.identity(name)
         self.expected[name] = rows
+
+    def part(self, name: str) -> None:
+        self.identity(name)
+        self.parted[name] = len(self.indices[name].hits())
 
     def build_graphs(self, name: str) -> str | None:
         self.identity(name)

@@ -96,6 +96,28 @@ def test_each_kind_of_graph_is_built_at_the_end(real_elastic: Elastic, index_pre
     assert found["hits"]["hits"][0]["_id"] == "1"
 
 
+def test_a_load_that_was_parted_is_merged(real_elastic: Elastic, index_prefix: str) -> None:
+    """Of what came in one piece nothing is merged, and no graph is built."""
+    elastic, name = real_elastic, f"{index_prefix}-1"
+
+    def segments() -> set[str]:
+        (copy,) = elastic.client.indices.segments(index=name)["indices"][name]["shards"]["0"]
+        return set(copy["segments"])
+
+    indices = indices_of(elastic, replicas=0)
+    indices.create(name, META)
+    sink = ElasticSink(elastic.client, write_alias(name))
+    for key in ("1", "2"):
+        sink.write([a_document(key, vector=[1.0, 0.0, 0.0])])
+        indices.part(name)
+    before = segments()
+    assert len(before) == 2
+    wait_for(indices, indices.build_graphs(name))
+    after = segments()
+    assert len(after) == 1
+    assert after.isdisjoint(before)
+
+
 def test_a_large_load_builds_graphs_as_it_goes(real_elastic: Elastic, index_prefix: str) -> None:
     """One merge of millions of vectors would take hours on one processor. However many rows come in the end."""
     name = f"{index_prefix}-1"
