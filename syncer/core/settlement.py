@@ -73,5 +73,7 @@ class Settlement:
     truncated: bool = False
     #: What is left of fan-outs that went on, by what they were; None: nothing.
     fanned_out: Mapping[FanOut, FanOut | None] = field(default_factory=dict)
+    #: Feeds that are followed no more: their checkpoints are forgotten.
+    ended: Sequence[str] = ()
     #: Fan-outs that begin, or `begun_again` where they are under way (after `fanned_out`).
     begun: Sequence[FanOut] = ()

@@ -129,7 +129,7 @@ def _prove(
     if taken not in {Course.FOLLOW, Course.GROW}:
         prove_fingerprint(pipeline, record)
     prove_index(pipeline, record)
-    _begin_feeds(pipeline, reader, lease, clocks, compared=taken is Course.FOLLOW)
+    _change_feeds(pipeline, reader, lease, clocks, compared=taken is Course.FOLLOW)
     if taken is Course.GROW:
         _extend(pipeline, lease, record, events)
     source = reader.source.identity()
@@ -151,16 +151,20 @@ def _prove(
     )
 
 
-def _begin_feeds(pipeline: Pipeline, reader: Reader, lease: Lease, clocks: SourceClocks, *, compared: bool) -> None:
+def _change_feeds(pipeline: Pipeline, reader: Reader, lease: Lease, clocks: SourceClocks, *, compared: bool) -> None:
     """Let feeds that the configuration has added be followed from now on. compared: and the index be compared, for
     nobody may have told what changed before; else the fill delivers every row.
 
-    Not read from their beginning: that would deliver all documents, and still miss what was deleted.
+    Not read from their beginning: that would deliver all documents, and still miss what was deleted. Those that it has
+    left out are forgotten: they would hold tombstones back, and be new when they come again.
     """
     known = lease.checkpoints()
-    if added := [feed for feed in reader.feeds if feed.name not in known]:
-        reconcile = pipeline.clock.now() if compared else None
-        lease.commit(Settlement(first_checkpoints(pipeline, reader, added, clocks), reconcile=reconcile))
+    added = [feed for feed in reader.feeds if feed.name not in known]
+    ended = sorted(known.keys() - {feed.name for feed in reader.feeds})
+    if added or ended:
+        checkpoints = first_checkpoints(pipeline, reader, added, clocks) if added else {}
+        reconcile = pipeline.clock.now() if compared and added else None
+        lease.commit(Settlement(checkpoints, reconcile=reconcile, ended=ended))
 
 
 def _extend(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events) -> None:

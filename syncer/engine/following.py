@@ -92,7 +92,7 @@ def _poller(
     checkpoints = lease.checkpoints()
     return Poller(
         reader.feeds,
-        # Last, for it is to be closed.
+        # After all that may fail, for it is to be closed.
         pipeline.shared_reads.join(reader.source, reader.feeds, pipeline.clock),
         delivery,
         lease,

@@ -66,6 +66,8 @@ class Sighting:
     #: This process's clock before and after.
     before: float
     after: float
+    #: When the connection that it was made on was there.
+    connected_at: float
     #: None: it could not be read.
     _pages: dict[_Question, Future[Page | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -122,11 +124,12 @@ class SharedReads:
 
     def join(self, source: Source, feeds: Sequence[ChangeFeed], clock: Clock) -> Reads:
         """Return the reads of one poller, on its own connection. Raises like `Source.identity`."""
+        asked_at = clock.monotonic()
         identity = source.identity()
         with self._lock:
             server = self._servers.setdefault(identity, _Server(clock.monotonic()))
             server.readers.update(feed.reads for feed in feeds)
-        return Reads(server, source, feeds, clock, self._patience, lambda: self._leave(server, feeds))
+        return Reads(server, source, feeds, clock, self._patience, asked_at, lambda: self._leave(server, feeds))
 
     def _leave(self, server: _Server, feeds: Sequence[ChangeFeed]) -> None:
         with self._lock:
@@ -144,8 +147,10 @@ class Reads:
         feeds: Sequence[ChangeFeed],
         clock: Clock,
         patience: float,
+        asked_at: float,
         leave: Callable[[], None],
     ) -> None:
+        """asked_at: when the connection was last asked something that it has answered."""
         self._server = server
         self._source = source
         self._feeds = feeds
@@ -154,7 +159,8 @@ class Reads:
         self._leave = leave
         self._sighting: Sighting | None = None
         # What was seen before it began to poll may be older than the checkpoints that it began with.
-        self._seen_at = clock.monotonic()
+        self._seen_at = self._connected_at = clock.monotonic()
+        self._asked_at = asked_at
 
     def observe(self) -> Sighting:
         """Return what is seen of the source, later each time. Raises like `Source.observe`."""
@@ -170,7 +176,7 @@ class Reads:
 
     def rest(self, interval: float) -> float:
         """Return how long to wait until the next poll: where feeds are shared, to the tick that others wait for too."""
-        if not self._shares_any:
+        if not interval or not self._shares_any:
             return interval
         return interval - (self._clock.monotonic() - self._server.began) % interval
 
@@ -181,7 +187,7 @@ class Reads:
     def _shared(self) -> Sighting:
         with self._turn() as ours:
             latest = self._server.latest
-            if latest and latest.before > self._seen_at and self._clock.monotonic() - latest.before <= YOUNG_SECONDS:
+            if latest and self._may_take(latest):
                 return latest
             sighting = self._observe()
             if ours:
@@ -191,7 +197,18 @@ class Reads:
     def _observe(self) -> Sighting:
         before = self._clock.monotonic()
         observation = self._source.observe()
-        return Sighting(observation, before, self._clock.monotonic())
+        self._asked_at = before
+        return Sighting(observation, before, self._clock.monotonic(), self._connected_at)
+
+    def _may_take(self, sighting: Sighting) -> bool:
+        """Tell whether it is younger than what was seen last, and made on a connection that was there already when this
+        one last answered.
+
+        Else the server may have crashed in between, and this connection with it: what the poller has learnt of open
+        transactions, which a crash renames, would not be forgotten.
+        """
+        young = self._clock.monotonic() - sighting.before <= YOUNG_SECONDS
+        return young and sighting.before > self._seen_at and sighting.connected_at < self._asked_at
 
     def _shares(self, feed: ChangeFeed) -> bool:
         return self._server.readers[feed.reads] > 1

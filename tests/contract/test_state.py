@@ -77,6 +77,13 @@ def test_a_lease_has_one_holder(state: SharedState, lease: Lease) -> None:
     other.acquire(INDEX).release()
 
 
+def test_a_feed_that_is_followed_no_more_is_forgotten(lease: Lease) -> None:
+    """Its checkpoint goes; the others stay."""
+    lease.commit(Settlement({"items": CHECKPOINT, "others": CHECKPOINT}))
+    lease.commit(Settlement(ended=["others", "unknown"]))
+    assert lease.checkpoints().keys() == {"items"}
+
+
 def test_an_unknown_index_has_no_lease(store: Store) -> None:
     """It was deleted by somebody else."""
     with pytest.raises(LeaseLost):

@@ -13,7 +13,7 @@ from syncer.adapters.memory.table import MemoryTable
 from syncer.core.change import Page
 from syncer.core.error import SourceUnavailable
 from syncer.core.outcome import Deferred
-from syncer.core.position import Position
+from syncer.core.position import START, Position
 from syncer.engine.pipeline import Reader
 from tests.builders import World, a_world
 
@@ -53,6 +53,22 @@ def two_feeds(batch_rows: int = 10, pages: int = 20) -> Two:
 
 def keys_written(world: World) -> Sequence[str]:
     return [write.key[0] for write in world.written]
+
+
+def test_a_feed_that_the_configuration_leaves_out_is_forgotten() -> None:
+    """When it comes again it is new: followed from then on, and the index compared."""
+    two = two_feeds()
+    both = two.world.pipeline
+    two.world.table.put(("a",))
+    two.world.worker().run_once()
+    alone = replace(both, reader=lambda: replace(both.reader(), feeds=both.reader().feeds[:-1]))
+    two.world.pipeline = alone
+    two.world.worker().run_once()
+    assert OTHER not in two.world.store.overview(two.world.record.name).checkpoints
+    two.world.pipeline = both
+    two.world.worker().run_once()
+    assert two.checkpoint(OTHER) != START
+    assert len(two.world.events.reconciliations) == 1
 
 
 def test_a_key_that_two_feeds_name_is_written_once() -> None:

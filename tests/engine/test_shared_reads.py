@@ -54,7 +54,7 @@ class Side:
 
     def __init__(self, shared: SharedReads, table: MemoryTable, clock: MemoryClock) -> None:
         self.source, self.feed = CountedSource(table), CountedFeed(table)
-        self.clock = clock
+        self.clock, self.shared = clock, shared
         self.reads: Reads = shared.join(self.source, [self.feed], clock)
 
     def keys(self, start: Position = START, rows: int = ROWS, until: timedelta = timedelta()) -> list[str]:
@@ -80,6 +80,10 @@ def table(clock: MemoryClock) -> MemoryTable:
 def sides(table: MemoryTable, clock: MemoryClock) -> tuple[Side, Side]:
     shared = SharedReads(patience_seconds=0.02)
     sides = Side(shared, table, clock), Side(shared, table, clock)
+    for side in sides:
+        clock.advance(1)
+        side.reads.observe()
+        side.source.observations = 0
     clock.advance(1)
     return sides
 
@@ -114,6 +118,7 @@ def test_both_rest_until_one_tick(sides: tuple[Side, Side], clock: MemoryClock) 
     first = clock.monotonic() + one.reads.rest(1.0)
     clock.advance(0.5)
     assert clock.monotonic() + other.reads.rest(1.0) == pytest.approx(first)
+    assert other.reads.rest(0.0) == 0.0
 
 
 def test_nothing_is_seen_twice(sides: tuple[Side, Side]) -> None:
@@ -129,11 +134,27 @@ def test_what_was_seen_before_is_not_taken(table: MemoryTable, clock: MemoryCloc
     shared = SharedReads()
     one, other = Side(shared, table, clock), Side(shared, table, clock)
     clock.advance(1)
+    other.reads.observe()
+    clock.advance(1)
     seen = one.reads.observe()
     late = Side(shared, table, clock)
     assert late.reads.observe() is not seen
     clock.advance(2 * YOUNG_SECONDS)
     assert other.reads.observe() is not seen
+
+
+def test_a_crash_that_one_has_noticed_the_others_notice_too(
+    sides: tuple[Side, Side], table: MemoryTable, clock: MemoryClock
+) -> None:
+    """What is seen on a newer connection is not taken before the own one has answered: it may be gone."""
+    one, other = sides
+    one.reads.close()
+    again = Side(other.shared, table, clock)
+    clock.advance(1)
+    seen = again.reads.observe()
+    assert other.reads.observe() is not seen
+    clock.advance(1)
+    assert again.reads.observe() is other.reads.observe()
 
 
 def test_a_row_that_came_since_is_in_the_next_poll(
@@ -223,9 +244,10 @@ def test_who_comes_while_it_is_read_is_given_it(table: MemoryTable, clock: Memor
     """Both ask at the same tick: one reads, and the other one waits."""
     shared = SharedReads(patience_seconds=30)
     one, other = Side(shared, table, clock), Side(shared, table, clock)
-    clock.advance(1)
-    one.reads.observe()
-    other.reads.observe()
+    for _ in range(2):
+        clock.advance(1)
+        other.reads.observe()
+        one.reads.observe()
     with ThreadPoolExecutor(1) as threads:
         asked = []
         one.feed.on_read = lambda: asked.append(threads.submit(other.keys))

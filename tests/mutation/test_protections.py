@@ -103,7 +103,7 @@ MUTANTS = (
                 "self._of(change).get((feed, change.row, change.key), ())",
             ),
         ),
-        ("9", "33"),
+        ("129", "33"),
     ),
     Mutant(
         "a clock that steps back is noticed by its slip",

@@ -20,16 +20,17 @@ def index_shards(client: Elasticsearch, name: str, settings: Mapping[str, Any]) 
 
     Rejected: to ask the server alone, once for each routing, for ids are routings too.
     """
-    number, routing_shards = int(settings["number_of_shards"]), settings.get("number_of_routing_shards")
+    number = int(settings["number_of_shards"])
     if number == 1:
         return Shards(1, lambda _: 0)
     told = [(routing, _told(client, name, routing)) for routing in _PROOFS]
-    for shard_of in shard_functions(number, int(routing_shards) if routing_shards else None):
+    for shard_of in shard_functions(number):
         if all(shard_of(routing) == shard for routing, shard in told):
             return Shards(number, shard_of)
     raise FatalError(
         f"index {name}: how Elasticsearch chooses shards is not known",
-        hint="route by a column of the table itself, or ask for one shard: index.shards",
+        hint="route by a column of the table itself, ask for one shard (index.shards), or leave "
+        "number_of_routing_shards out of index.settings",
     )
 
 
@@ -37,19 +38,22 @@ def _told(client: Elasticsearch, name: str, routing: str) -> int:
     """Return the shard that the server names."""
     found = client.search_shards(index=name, routing=routing).body["shards"]
     named = {copy["shard"] for copies in found for copy in copies}
-    if len(named) != 1:
+    if len(named) > 1:
+        raise FatalError(f"index {name}: documents of one routing are in several shards (routing_partition_size)")
+    if not named:
         raise SinkUnavailable(f"index {name}: the shard of routing {routing} is away")
     return int(named.pop())
 
 
-def shard_functions(shards: int, routing_shards: int | None) -> Iterator[Callable[[str], int]]:
+def shard_functions(shards: int) -> Iterator[Callable[[str], int]]:
     """Yield the ways in which versions of Elasticsearch number the shard of a routing, the newest first.
 
-    routing_shards: `index.number_of_routing_shards`, where it is set.
+    Of `index.number_of_routing_shards` nothing is known, for the server does not tell it: set otherwise, older versions
+    follow neither.
     """
     yield lambda routing: murmur3(routing) % shards
     # As many as an index may be split into: doubled up to 1,024, and once at least.
-    split_into = routing_shards or shards << max(1, 10 - (shards - 1).bit_length())
+    split_into = shards << max(1, 10 - (shards - 1).bit_length())
     yield lambda routing: murmur3(routing) % split_into // (split_into // shards)
 
 

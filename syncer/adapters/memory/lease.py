@@ -46,6 +46,8 @@ class MemoryLease:
         with self._database.lock:
             entry = self._held()
             entry.checkpoints.update(settlement.checkpoints)
+            for feed in settlement.ended:
+                entry.checkpoints.pop(feed, None)
             return entry.settle(settlement)
 
     def update(

@@ -128,6 +128,9 @@ class SettlementStore:
     def settle(self, connection: Connection, index: str, settlement: Settlement) -> int:
         """Store a settlement; return the open dead letters. The caller has locked the index in this transaction."""
         self._set_checkpoints(connection, index, settlement.checkpoints)
+        if settlement.ended:
+            table = self._tables.checkpoints
+            connection.execute(delete(table).where(table.c.index == index, table.c.feed.in_(settlement.ended)))
         self._fan_outs.settle(connection, index, settlement)
         if settlement.reconcile is not None:
             indices = self._tables.indices

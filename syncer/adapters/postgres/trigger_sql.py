@@ -61,7 +61,7 @@ ADDED = """\
 #: All that the triggers of a table are, in one text; NULL: there are none.
 STANDING = """(
     SELECT concat_ws(' ', prosrc, proconfig, (
-             SELECT string_agg(concat_ws(' ', tgrelid, tgname, tgenabled), ' ' ORDER BY tgrelid, tgname)
+             SELECT string_agg(concat_ws(' ', tgenabled, pg_get_triggerdef(oid)), ' ' ORDER BY tgrelid, tgname)
                FROM pg_trigger WHERE tgfoid = p.oid))
       FROM pg_proc AS p WHERE oid = to_regprocedure({function_text}))"""
 

@@ -37,7 +37,7 @@ from syncer.core.table import Table
 #: The conditions on columns that hold a document's key.
 _Bounds = Callable[[Sequence[ColumnElement[Any]]], Iterable[ColumnElement[bool]]]
 
-#: They compare with each other in one order.
+#: They compare with each other in one order. Texts do so in one collation alone, which the two columns need not share.
 _INTEGERS = {"int2", "int4", "int8"}
 
 
@@ -108,7 +108,7 @@ class WayBack:
         first, columns = dict(self.joins[0].on), self.joins[0].table.columns
         for name in self.root.key:
             types = {self.root.columns[name].type, columns[first[name]].type} if name in first else set()
-            if len(types) != 1 and not (types and types <= _INTEGERS):
+            if not types or not (types <= _INTEGERS or types <= {"uuid"}):
                 return ()
         return [first[name] for name in self.root.key]
 

@@ -259,6 +259,21 @@ def test_a_portion_over_a_join_table_costs_as_much_wherever_it_begins(
         assert "Rows Removed" not in plan, plan
 
 
+@pytest.mark.parametrize(("key", "bounded"), [("bigint", True), ("uuid", True), ("text", False), ("numeric", False)])
+def test_a_join_table_is_bounded_only_where_it_is_ordered_alike(
+    admin: Connection, read: ReadTable, key: str, bounded: bool
+) -> None:
+    """Two columns of texts may have two collations: behind a document in one may be before it in the other."""
+    admin.execute(
+        f"CREATE TABLE article (id {key} PRIMARY KEY, updated_at timestamptz);"
+        "CREATE TABLE tag (id integer PRIMARY KEY, updated_at timestamptz);"
+        f"CREATE TABLE tagged (article {key}, tag integer, PRIMARY KEY (article, tag))".encode()
+    )
+    joins = [Join(read("tagged", watermark=None), (("id", "article"),)), Join(read("tag"), (("tag", "id"),))]
+    statement = readable_documents(read("article"), joins, 10)
+    assert ('("by 1"."article") >' in statement) is bounded
+
+
 def explained(admin: Connection, statement: str, **values: object) -> str:
     for name, value in values.items():
         statement = statement.replace(f":{name}:", f"'{value}':")
