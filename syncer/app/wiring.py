@@ -15,9 +15,6 @@ from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.lifecycle import AgedPhase, ElasticLifecycle, LifecyclePhases
 from syncer.adapters.elastic.search import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
-from syncer.adapters.embedding.sentence import SentenceEmbedder
-from syncer.adapters.embedding.server import Server, ServerEmbedder
-from syncer.adapters.embedding.static import StaticEmbedder
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.history import PostgresHistory
@@ -28,11 +25,12 @@ from syncer.adapters.postgres.state import PostgresStateStore
 from syncer.adapters.postgres.vector_cache import PostgresVectorCache
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.lifecycle_settings import LifecycleSettings
+from syncer.app.model import embedder
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_routing, pipeline_table
 from syncer.app.reader import source_reader
 from syncer.app.recorded import by_itself
-from syncer.app.settings import ModelSettings, Settings
+from syncer.app.settings import Settings
 from syncer.app.transform import LoadedTransform, load_transform
 from syncer.core.error import ConfigurationError, SourceUnavailable, StateUnavailable
 from syncer.core.field import Field, VectorField
@@ -261,33 +259,6 @@ class Application:
             documents=PostgresDocuments(session, plan.table, plan.fields, plan.vectors, plan.routing),
             close=close,
         )
-
-
-def embedder(settings: ModelSettings, clock: Clock) -> Model:
-    """Return the model, which is loaded when it is first needed."""
-    prompts = settings.prompts
-    match settings.backend:
-        case "http":
-            key = settings.api_key.get_secret_value() if settings.api_key else None
-            return ServerEmbedder(
-                Server(settings.url or "", settings.model, key, settings.request_timeout, settings.request_texts),
-                clock=clock,
-                revision=settings.revision or "",
-                dims=settings.dims,
-                query=prompts.query or "",
-                passage=prompts.passage or "",
-            )
-        case "static":
-            return StaticEmbedder(settings.model, query=prompts.query or "", passage=prompts.passage or "")
-        case "torch" | "onnx" | "openvino" as backend:
-            return SentenceEmbedder(
-                settings.model,
-                backend=backend,
-                quantisation=settings.quantisation,
-                query=prompts.query,
-                passage=prompts.passage,
-                converted=settings.converted.expanduser(),
-            )
 
 
 def _limits(settings: PipelineSettings) -> Limits:

@@ -13,9 +13,10 @@ from syncer.adapters.embedding.sentence import SentenceEmbedder
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
 from syncer.app.log_events import one_line
+from syncer.app.model import embedder
 from syncer.app.reader import source_reader
 from syncer.app.settings import QUANTISATIONS, ModelSettings
-from syncer.app.wiring import Application, embedder
+from syncer.app.wiring import Application
 from syncer.core.error import ConfigurationError
 from syncer.core.outcome import Rejected
 from syncer.ports import Clock
