@@ -29,9 +29,6 @@ from syncer.engine.repair import Repair
 from syncer.engine.retention import retire
 from syncer.ports import Clock
 
-#: A vector that nothing has wanted for so long belongs to a text that is gone, or to a row that no backfill has met.
-#: Rejected: a month; a rebuild would embed all the texts again that stand still.
-VECTORS_KEPT = timedelta(days=180)
 #: Runs of each pipeline.
 RUNS_KEPT = 1_000
 _VECTORS_AT_ONCE = 5_000
@@ -127,8 +124,10 @@ def _prune(application: Application, pipeline: Pipeline, record: IndexRecord) ->
         except Stopped:
             return document, False
     document["runs"] = application.history.prune(pipeline.name, RUNS_KEPT)
-    before, deleted = clock.now() - VECTORS_KEPT, _VECTORS_AT_ONCE
+    bounds, cache = application.settings.embedding.cache, application.vector_cache
+    before, deleted = clock.now() - timedelta(seconds=bounds.age), _VECTORS_AT_ONCE
+    before = max(before, cache.exceeded_before(bounds.size) or before)
     while deleted == _VECTORS_AT_ONCE and not clock.stopping():
-        deleted = application.vector_cache.prune(before, _VECTORS_AT_ONCE)
+        deleted = cache.prune(before, _VECTORS_AT_ONCE)
         document["vectors"] += deleted
     return document, deleted < _VECTORS_AT_ONCE

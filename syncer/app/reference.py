@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, ByteSize, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -75,6 +75,7 @@ _PLACES = (
     "elasticsearch",
     "embedding",
     "embedding.prompts",
+    "embedding.cache",
     "pipelines.NAME",
     "pipelines.NAME.index",
     "pipelines.NAME.fields.FIELD",
@@ -99,6 +100,7 @@ _TYPE_NAMES: Mapping[Any, str] = {
     int: "number",
     float: "number",
     bool: "`true` or `false`",
+    ByteSize: "size",
 }
 
 
@@ -143,6 +145,8 @@ def _default(field: FieldInfo) -> str:
         return "–"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, ByteSize):
+        return f"`{value.human_readable(decimal=True, separator='')}`"
     if isinstance(value, float):
         duration = _type(field) == "duration"
         return f"`{_duration(value)}`" if duration else f"`{value:g}`"

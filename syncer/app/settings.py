@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError, model_validator
 
 from syncer.app.interpolation import interpolate
 from syncer.app.pipeline_settings import PipelineSettings
@@ -90,6 +90,17 @@ class PromptSettings(Section):
     """Before a text that is embedded: `"passage: "` for E5."""
 
 
+class CacheSettings(Section):
+    """Vectors that are kept in the state, so that no text is embedded twice; `schedule.prune` keeps to both bounds."""
+
+    # Rejected: a month. A rebuild would embed all the texts again that stand still.
+    age: Duration = 180 * 86_400.0
+    """One that nothing has wanted for so long goes: its text is gone, or no backfill has met its row."""
+    size: ByteSize = ByteSize(10 * 10**9)
+    """What all of them may take, `10GB` or `500MiB`: those go first that nothing has wanted for longest. One of 384
+    dimensions takes 1.5 kB."""
+
+
 class ModelSettings(Section):
     """The model that embeds texts. The daemon and `check` load it where a pipeline has `embedding`, others to embed."""
 
@@ -103,6 +114,7 @@ class ModelSettings(Section):
     """Fewer digits are faster: `bfloat16` with `torch` and `openvino`, on processors that have it; `int8` with `onnx`
     and `openvino`."""
     prompts: PromptSettings = PromptSettings()
+    cache: CacheSettings = CacheSettings()
     converted: Annotated[Path, BLANK_IS_NONE] = Path("~/.cache/syncer")
     """The folder for models converted to `onnx` or `openvino`, which takes some seconds, once."""
     url: Annotated[EmbeddingUrl | None, BLANK_IS_NONE] = None

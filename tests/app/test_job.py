@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import ByteSize
 
 from syncer.adapters.clock import SystemClock
 from syncer.app.job import do
 from syncer.app.recorded import Recorder
 from syncer.app.schedule_settings import Job
-from syncer.app.settings import Settings
+from syncer.app.settings import CacheSettings, Settings
 from syncer.app.wiring import Application
 from syncer.core.run import RunOutcome
 from syncer.core.settlement import DeadLetter, Settlement
@@ -112,6 +113,24 @@ def test_prune_clears_what_is_not_needed(loaded: Deployment, application: Applic
     assert ended.outcome is RunOutcome.DONE
     (left,) = application.store.dead_letters(record.name)
     assert left.key == ("3",)
+
+
+def test_prune_keeps_vectors_within_their_size(loaded: Deployment) -> None:
+    """Those that were wanted last."""
+    loaded.sql(
+        """
+        INSERT INTO syncer.embeddings
+        VALUES ('m', 'a', repeat('x', 600)::bytea, now() - interval '2 days'),
+               ('m', 'b', repeat('x', 600)::bytea, now() - interval '1 day')
+        """
+    )
+    settings = Settings.load(loaded.folder / "syncer.yaml", {})
+    small = settings.embedding.model_copy(update={"cache": CacheSettings(size=ByteSize(1000))})
+    application = Application(settings.model_copy(update={"embedding": small}), SystemClock())
+    assert run(application, Job.PRUNE).detail["vectors"] == 0, "the bound is met within the vectors of one minute"
+    loaded.sql("INSERT INTO syncer.embeddings VALUES ('m', 'c', repeat('x', 600)::bytea, now())")
+    assert run(application, Job.PRUNE).detail["vectors"] == 1
+    application.close()
 
 
 def reason(deployment: Deployment, job: Job) -> Any:

@@ -110,6 +110,27 @@ def test_a_vector_that_is_used_is_marked_once_a_day(
     assert ages == {old: 0, fresh: 23, unwanted: 25}
 
 
+def test_what_was_wanted_longest_ago_exceeds_the_size(
+    postgres_cache: PostgresVectorCache, postgres_state: PostgresState
+) -> None:
+    """What is pruned before the time that is told leaves no more than that, and a minute's vectors."""
+    postgres_cache.put(MODEL, VECTORS)
+    postgres_state.execute(
+        "UPDATE syncer.embeddings"
+        " SET used_at = '2026-01-01'::timestamptz + (get_byte(digest, 0) % 10) * interval '1 minute'"
+    )
+    sizes = dict(postgres_state.execute("SELECT used_at, sum(octet_length(vector)) FROM syncer.embeddings GROUP BY 1"))
+    most = sum(sizes.values()) // 2
+    assert postgres_cache.exceeded_before(sum(sizes.values())) is None
+    before = postgres_cache.exceeded_before(most)
+    assert before is not None
+    assert before in sizes
+    postgres_cache.prune(before, len(VECTORS))
+    (left,) = postgres_state.execute("SELECT sum(octet_length(vector)) FROM syncer.embeddings")[0]
+    assert most < left <= most + sizes[before]
+    assert postgres_cache.exceeded_before(1) == max(sizes)
+
+
 def test_a_look_up_waits_for_nobody(postgres_cache: PostgresVectorCache, postgres_state: PostgresState) -> None:
     """Somebody else is marking one of its vectors at this moment: that one is left to them."""
     postgres_cache.put(MODEL, VECTORS)

@@ -9,15 +9,31 @@ from typing import Any
 
 from psycopg import Cursor
 from psycopg.pq import Format
-from sqlalchemy import Connection, Text, any_, bindparam, delete, func, literal, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Float,
+    Text,
+    any_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from syncer.adapters.postgres.session import STATE_SETTINGS, Session
-from syncer.adapters.postgres.tables import Tables
+from syncer.adapters.postgres.tables import Tables, qualified
 from syncer.core.error import StateUnavailable
 
 #: A vector that is used is marked no more often than this.
 _MARKED_FOR = timedelta(days=1)
+
+#: What is read to find out how much is stored.
+_SAMPLE_BYTES = 64 * 2**20
 
 #: What a crash of the server takes back is embedded again: not worth waiting for the disk.
 _SETTINGS = {**STATE_SETTINGS, "synchronous_commit": "off"}
@@ -35,6 +51,7 @@ class PostgresVectorCache:
             url, setting=setting, settings=_SETTINGS, unavailable=StateUnavailable, on_connect=_read_binary
         )
         table = self._table = Tables(schema).embeddings
+        self._name = qualified(schema, table.name)
         of_model = bindparam("of_model", type_=Text)
         digest = func.unnest(_many("digests")).column_valued("digest")
         digests = func.array(select(func.decode(digest, "hex")).scalar_subquery())
@@ -74,6 +91,22 @@ class PostgresVectorCache:
         given = {"digests": _joined(digests), "vectors": _joined(vectors[digest] for digest in digests)}
         with self._lock, self._session.use() as connection:
             connection.execute(self._put, {"of_model": fingerprint, **given})
+
+    def exceeded_before(self, most: int) -> datetime | None:
+        """Return a time such that vectors wanted since take up to so many bytes, and a minute's more; None: all do.
+
+        Of a large table an estimate: a part of its pages is read, about `_SAMPLE_BYTES`.
+        """
+        sample = self._table.tablesample(func.system(bindparam("percent", type_=Float)))
+        minute = func.date_trunc("minute", sample.c.used_at).label("minute")
+        size = func.sum(func.sum(func.octet_length(sample.c.vector))).over(order_by=minute.desc()).label("size")
+        newest = select(minute, size).group_by(minute).subquery("newest")
+        exceeded = select(func.max(newest.c.minute)).where(newest.c.size > bindparam("most", type_=BigInteger))
+        with self._lock, self._session.use() as connection:
+            stored = connection.execute(select(func.pg_relation_size(self._name))).scalar_one()
+            part = min(1.0, _SAMPLE_BYTES / max(1, stored))
+            found: datetime | None = connection.scalar(exceeded, {"percent": 100 * part, "most": int(most * part)})
+            return found
 
     def prune(self, before: datetime, rows: int) -> int:
         """Delete up to so many vectors that were last wanted before then, of any model; return how many."""
