@@ -16,6 +16,8 @@ from tests.chaos.world import World
 
 #: Of all that goes wrong, what is told.
 TOLD = 10
+#: Between two searches: they must not take all that the machine has.
+PAUSE_SECONDS = 0.02
 
 
 class Searcher(threading.Thread):
@@ -70,6 +72,7 @@ class Searcher(threading.Thread):
             if wrong:
                 self._world.note(f"search: {wrong}")
                 self.wrong.append(f"{self._world.journal.seconds:.3f}: {wrong}")
+            self._closing.wait(PAUSE_SECONDS)
 
     def _search(self) -> str:
         """Search for the rows that nobody touches; return what is wrong with what was found."""
