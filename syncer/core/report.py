@@ -19,6 +19,8 @@ class Report:
     embedded: int = 0
     #: Texts whose vector was in the cache.
     cached: int = 0
+    #: Of those embedded, the texts whose end the model did not read.
+    truncated: int = 0
 
     def __add__(self, other: Report) -> Report:
         return Report(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))

@@ -332,4 +332,5 @@ def _report(outcomes: Mapping[Key, Outcome], vectors: Vectors) -> Report:
         deferred=len(kinds) - applied - stale - rejected,
         embedded=vectors.embedded,
         cached=vectors.cached,
+        truncated=vectors.truncated,
     )

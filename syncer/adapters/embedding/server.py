@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from syncer.adapters.embedding.text import readable
+from syncer.adapters.embedding.text import cut, readable
 from syncer.adapters.embedding.vector import all_of, row
 from syncer.core.error import ConfigurationError, CredentialsRefused, EmbedderUnavailable
 from syncer.core.outcome import Rejected
 from syncer.core.retry import backoff_seconds
+from syncer.core.vector import Embedded
 from syncer.ports import Clock
 
 #: Of one request: about as many tokens as Text Embeddings Inference takes by default (16,384).
@@ -96,15 +97,15 @@ class ServerEmbedder:
         """Ask for one vector. Raises ConfigurationError where the server gives none, or one of another length."""
         row(self._probe(), self.dims, named=self._named)
 
-    def embed(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
-        """Return unit vectors, or rejections.
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        """Return unit vectors, or rejections; what the server leaves out of a text, it does not tell.
 
         Raises EmbedderUnavailable, and ConfigurationError where the server makes no such vectors.
         """
         results: list[bytes | Rejected] = []
         for part in _requests([readable(self._passage + text) for text in texts], self._server.request_texts):
             results += self._results(part)
-        return results
+        return Embedded(results, cut(texts))
 
     def embed_query(self, text: str) -> bytes:
         """Return the vector to search with."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from syncer.adapters.embedding.text import readable
+from syncer.adapters.embedding.text import cut, readable
 from syncer.adapters.embedding.vector import all_of, rows
 from syncer.core.error import ConfigurationError
-from syncer.core.outcome import Rejected
+from syncer.core.vector import Embedded
 
 if TYPE_CHECKING:
     from model2vec import StaticModel
@@ -51,9 +51,10 @@ class StaticEmbedder:
         """Load the model now. Raises ConfigurationError where that cannot be done."""
         _ = self._model
 
-    def embed(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
+    def embed(self, texts: Sequence[str]) -> Embedded:
         """Return unit vectors, or rejections. Raises ConfigurationError where the model cannot be loaded."""
-        return rows(self._encode(texts, self._passage), self.dims, named=f"{self._setting}: {self._name!r}")
+        vectors = rows(self._encode(texts, self._passage), self.dims, named=f"{self._setting}: {self._name!r}")
+        return Embedded(vectors, cut(texts))
 
     def embed_query(self, text: str) -> bytes:
         """Return the vector to search with."""

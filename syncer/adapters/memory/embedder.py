@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 
 from syncer.core.outcome import Rejected
+from syncer.core.vector import Embedded
 
 
 class MemoryEmbedder:
@@ -17,6 +18,8 @@ class MemoryEmbedder:
     def __init__(self, dims: int = 4) -> None:
         self._dims = dims
         self.asked: list[str] = []
+        #: Characters of a text that it reads.
+        self.window = 1_000_000
         #: Texts of which it makes no vector.
         self.refused: set[str] = set()
 
@@ -24,11 +27,12 @@ class MemoryEmbedder:
     def dims(self) -> int:
         return self._dims
 
-    def embed(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
+    def embed(self, texts: Sequence[str]) -> Embedded:
         self.asked.extend(texts)
-        return [
-            Rejected("no_vector", "refused") if text in self.refused else _vector(text, self._dims) for text in texts
-        ]
+        return Embedded(
+            [Rejected("no_vector", "refused") if text in self.refused else _vector(text, self._dims) for text in texts],
+            sum(len(text) > self.window for text in texts),
+        )
 
 
 def _vector(text: str, dims: int) -> bytes:

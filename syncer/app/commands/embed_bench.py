@@ -100,7 +100,7 @@ def _measure(
             model.load()
             model.embed(texts[:_WARM_TEXTS])
             started = clock.monotonic()
-            vectors = model.embed(texts)
+            vectors = model.embed(texts).vectors
             seconds = clock.monotonic() - started
         except ConfigurationError as error:
             measured.append(Measured(name, quantisation, error=f"{error.message}: {error.hint}"))

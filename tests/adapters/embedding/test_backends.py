@@ -57,11 +57,13 @@ def test_backends_make_nearly_the_same_vectors(backend: str, quantisation: str, 
     """But each has a name of its own, for an index holds those of one."""
     reference = SentenceEmbedder(str(tiny))
     embedder = SentenceEmbedder(str(tiny), backend=backend, quantisation=quantisation, converted=converted)
-    cosines = [cosine(*pair) for pair in zip(embedder.embed(TEXTS), reference.embed(TEXTS), strict=True)]
+    cosines = [
+        cosine(*pair) for pair in zip(embedder.embed(TEXTS).vectors, reference.embed(TEXTS).vectors, strict=True)
+    ]
     assert min(cosines) > (0.98 if quantisation == "int8" else 0.999)
     same = (backend, quantisation) == ("torch", "float32")
     assert (embedder.fingerprint == reference.fingerprint) is same
-    assert (embedder.embed(TEXTS) == reference.embed(TEXTS)) is same
+    assert (embedder.embed(TEXTS).vectors == reference.embed(TEXTS).vectors) is same
 
 
 @pytest.mark.parametrize(("backend", "quantisation"), BACKENDS)
@@ -69,10 +71,11 @@ def test_a_text_that_cannot_be_embedded_is_told(backend: str, quantisation: str,
     """The others of its batch have their vectors."""
     embedder = SentenceEmbedder(str(tiny), backend=backend, quantisation=quantisation, converted=converted)
     odd = ["", " \n", "a\0b", "half a pair: \ud83d", "long " * 1_000_000]
-    results = embedder.embed([*TEXTS, *odd, f"a {POISON}"])
+    embedded = embedder.embed([*TEXTS, *odd, f"a {POISON}"])
+    results = embedded.vectors
     assert [isinstance(result, bytes) for result in results] == [True] * 8 + [False]
     assert results[8] == Rejected("no_vector", "the model made a vector of its text that holds NaN or infinity")
-    assert embedder.truncated == 1
+    assert embedded.truncated == 1
     with pytest.raises(FatalError, match="NaN"):
         embedder.embed_query(POISON)
 
@@ -108,9 +111,9 @@ def test_prompts_are_those_of_the_model_unless_others_are_given(tiny: Path, tmp_
     own = SentenceEmbedder(str(folder))
     bare = SentenceEmbedder(str(folder), query="", passage="")
     other = SentenceEmbedder(str(folder), query="q: ", passage="p: ")
-    assert own.embed(["a text"]) == bare.embed(["passage: a text"])
-    assert own.embed_query("a text") == bare.embed(["query: a text"])[0]
-    assert other.embed(["a text"]) == bare.embed(["p: a text"])
+    assert own.embed(["a text"]).vectors == bare.embed(["passage: a text"]).vectors
+    assert own.embed_query("a text") == bare.embed(["query: a text"]).vectors[0]
+    assert other.embed(["a text"]).vectors == bare.embed(["p: a text"]).vectors
     assert other.embed_query("a text") == bare.embed_query("q: a text")
     assert own.description["prompt"] == "passage: "
     assert "prompt" not in bare.description
@@ -122,7 +125,8 @@ def test_long_texts_do_not_change_short_ones(tiny: Path) -> None:
     """Whatever passes they go in; the vectors stand in the order of the texts."""
     embedder = SentenceEmbedder(str(tiny))
     texts = [f"{'many words ' * length}{length}" for length in (1, 300, 2, 100, 3)]
-    for text, vector in zip(texts, embedder.embed(texts), strict=True):
-        assert cosine(vector, embedder.embed([text])[0]) == pytest.approx(1, abs=1e-5)
-    assert embedder.truncated == 2
+    embedded = embedder.embed(texts)
+    for text, vector in zip(texts, embedded.vectors, strict=True):
+        assert cosine(vector, embedder.embed([text]).vectors[0]) == pytest.approx(1, abs=1e-5)
+    assert embedded.truncated == 1
     assert [min(count, 250) for count in embedder.tokens(texts)] == [5, 250, 7, 203, 9]

@@ -90,7 +90,7 @@ def test_vectors_come_in_the_order_of_the_texts(path: str, embedder: Callable[..
     """Of length one, whatever the server makes; the key goes along, and each kind of text has its prompt."""
     kept = Kept(well)
     model = embedder(kept, path, query="query: ", passage="passage: ")
-    one, other = (numbers(vector) for vector in model.embed(["a", "a longer text"]))
+    one, other = (numbers(vector) for vector in model.embed(["a", "a longer text"]).vectors)
     assert math.hypot(*one) == pytest.approx(1)
     assert other[2] / other[0] == pytest.approx(len("passage: a longer text") / 3)
     assert numbers(model.embed_query("a"))[2] / numbers(model.embed_query("a"))[0] == pytest.approx(len("query: a") / 3)
@@ -124,7 +124,7 @@ def test_a_server_that_is_busy_is_asked_again(
     """Not before it wants to be; what other requests have brought is not asked for again."""
     answers = iter([None, Answer(status, {"error": "busy"}, {"Retry-After": "7"}), None, None])
     kept = Kept(lambda request: next(answers) or well(request))
-    assert len(embedder(kept, request_texts=1).embed(["a", "b", "c"])) == 3
+    assert len(embedder(kept, request_texts=1).embed(["a", "b", "c"]).vectors) == 3
     assert kept.texts == [["a"], ["b"], ["b"], ["c"]]
     assert clock.monotonic() == 7
 
@@ -157,7 +157,7 @@ def test_a_text_that_is_refused_is_its_rows_trouble(status: int, embedder: Calla
         return Answer(status, {"error": "too long"}) if "bad" in texts_of(request) else well(request)
 
     model = embedder(answer)
-    results = model.embed(["a", "b", "bad", "c", "d"])
+    results = model.embed(["a", "b", "bad", "c", "d"]).vectors
     assert [isinstance(result, bytes) for result in results] == [True, True, False, True, True]
     assert results[2] == Rejected(
         "embedding_refused", f'the server of embedding.url answered {status}: {{"error": "too long"}}'
@@ -169,7 +169,7 @@ def test_a_text_that_is_refused_is_its_rows_trouble(status: int, embedder: Calla
 @pytest.mark.parametrize("hole", ["null", "NaN", "Infinity"])
 def test_a_vector_with_a_hole_is_none(hole: str, embedder: Callable[..., ServerEmbedder]) -> None:
     """However the server writes it; it never gets into the index."""
-    (rejected,) = embedder(lambda _: Answer(200, f"[[1, {hole}, 2]]")).embed(["a"])
+    (rejected,) = embedder(lambda _: Answer(200, f"[[1, {hole}, 2]]")).embed(["a"]).vectors
     assert isinstance(rejected, Rejected)
     assert rejected.kind == "no_vector"
 
@@ -212,7 +212,7 @@ def test_a_model_that_refuses_everything_is_found_before_it_is_needed(embedder: 
 def test_every_text_can_be_sent(text: str, embedder: Callable[..., ServerEmbedder]) -> None:
     """As JSON of which each character is one."""
     kept = Kept(well)
-    assert len(embedder(kept).embed([text])) == 1
+    assert len(embedder(kept).embed([text]).vectors) == 1
     (sent,) = kept.texts[0]
     assert sent.encode().decode() == sent
     assert "\0" not in sent

@@ -39,11 +39,11 @@ def test_vectors_are_of_length_one(folder: Path) -> None:
 
     embedder = StaticEmbedder(str(folder), query="query: ", passage="passage: ")
     bare = StaticEmbedder(str(folder))
-    vectors = [numpy.frombuffer(vector, "<f4") for vector in all_of(embedder.embed(["a text", "another"]))]
+    vectors = [numpy.frombuffer(vector, "<f4") for vector in all_of(embedder.embed(["a text", "another"]).vectors)]
     assert [len(vector) for vector in vectors] == [DIMS, DIMS]
     assert [float(numpy.linalg.norm(vector)) for vector in vectors] == pytest.approx([1, 1], abs=1e-6)
-    assert embedder.embed(["a text"]) == bare.embed(["passage: a text"])
-    assert embedder.embed_query("a text") == bare.embed(["query: a text"])[0]
+    assert embedder.embed(["a text"]).vectors == bare.embed(["passage: a text"]).vectors
+    assert embedder.embed_query("a text") == bare.embed(["query: a text"]).vectors[0]
 
 
 def test_a_static_model_is_known_by_its_vectors(folder: Path, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_static_model_is_known_by_its_vectors(folder: Path, tmp_path: Path) ->
 def test_a_text_without_words_has_no_vector(folder: Path) -> None:
     """Nor has one with a broken word; the others of the batch do."""
     texts = ["a text", "", " \n", "a\0b", "half a pair: \ud83d", "long " * 1_000_000, f"a {POISON}"]
-    results = StaticEmbedder(str(folder)).embed(texts)
+    results = StaticEmbedder(str(folder)).embed(texts).vectors
     assert [isinstance(result, bytes) for result in results] == [True, False, False, True, True, True, False]
     assert isinstance(results[1], Rejected)
     assert "is zero" in results[1].reason
