@@ -13,6 +13,7 @@ from syncer.core.report import Report
 from syncer.core.settlement import Checkpoint, Settlement
 from syncer.engine.backfill import backfill
 from syncer.engine.events import Events
+from syncer.engine.parting import Parting
 from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.source_clocks import SourceClocks
 from syncer.ports import ChangeFeed, Lease
@@ -68,13 +69,10 @@ def load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events, 
         lease.prove()
         pipeline.prove_not_paused()
 
-    parted = False
+    parting = Parting(pipeline, record.name)
 
     def progressed(settled: int, total: int) -> None:
-        nonlocal parted
-        if settled and not parted:
-            parted = True
-            pipeline.indices.part(record.name)
+        parting.written(settled)
         events.loading(settled, total)
 
     progress = pipeline.store.backfill(record.name)
@@ -89,6 +87,7 @@ def load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events, 
             on_planned=lambda rows: pipeline.indices.expect(record.name, rows),
             on_progress=progressed,
         )
+        parting.end()
         if done.complete:
             lease.update(phase=Phase.LOADED)
             progress.finish()

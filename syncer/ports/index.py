@@ -85,9 +85,8 @@ class Indices(Protocol):
         """Prepare a new index for a load of so many rows. Idempotent. Raises IndexMissing."""
 
     def part(self, name: str) -> None:
-        """Keep apart what a load has written so far, once, early: a merge at its end needs two pieces to work on.
-
-        Raises IndexMissing.
+        """Make searchable what a load has written so far, as a piece of its own: all of it at the end would take long,
+        and a merge needs two pieces to work on. Raises IndexMissing.
         """
 
     def build_graphs(self, name: str) -> str | None:

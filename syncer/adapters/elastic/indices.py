@@ -72,9 +72,8 @@ class ElasticIndices:
 
     def part(self, name: str) -> None:
         """Begin another segment: of a single one a merge makes nothing new, and so no graph; see `ports.Indices`."""
-        if graphs(self._mapping):
-            with translate_errors():
-                self._client.indices.refresh(index=name)
+        with translate_errors():
+            self._client.indices.refresh(index=name)
 
     def build_graphs(self, name: str) -> str | None:
         """Have the graphs built, by a merge of all segments into one; see `ports.Indices`."""

@@ -14,6 +14,7 @@ from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets
 from syncer.core.key import Key, document_id
 from syncer.core.outcome import Applied, Outcome, Stale
 from syncer.core.shards import Shards
+from syncer.core.vector import Vector
 
 
 class MemoryIndex:
@@ -68,7 +69,7 @@ class MemoryIndex:
         """Return what a search would find, where no key is there twice."""
         return {document.key: json.loads(document.draft.body) for document in self.hits()}
 
-    def vectors(self) -> dict[Key, Mapping[str, bytes]]:
+    def vectors(self) -> dict[Key, Mapping[str, Vector]]:
         """Return the vectors of all documents."""
         return {document.key: document.vectors for document in self.hits()}
 
@@ -101,8 +102,8 @@ class MemoryIndices:
         self.meta: dict[str, Mapping[str, object]] = {}
         #: Rows that were said to come.
         self.expected: dict[str, int] = {}
-        #: Documents that were there when it was parted.
-        self.parted: dict[str, int] = {}
+        #: Documents that were there whenever it was parted.
+        self.parted: dict[str, list[int]] = {}
         self._building: set[str] = set()
         self._created = 0
         self._shards = shards
@@ -146,7 +147,7 @@ class MemoryIndices:
 
     def part(self, name: str) -> None:
         self.identity(name)
-        self.parted[name] = len(self.indices[name].hits())
+        self.parted.setdefault(name, []).append(len(self.indices[name].hits()))
 
     def build_graphs(self, name: str) -> str | None:
         self.identity(name)

@@ -1,0 +1,40 @@
+"""What a load has written is made searchable piece by piece, while it goes on."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from threading import Lock
+
+from syncer.engine.pipeline import Pipeline
+
+#: A piece. Smaller ones cost merges. Left to the end of a load, all of it at once takes one processor, for as long as a
+#: third of the load.
+PIECE_ROWS = 10_000
+
+
+class Parting:
+    """Parts an index beside its load, one piece at a time; for several threads."""
+
+    def __init__(self, pipeline: Pipeline, index: str) -> None:
+        self._pipeline = pipeline
+        self._index = index
+        self._lock = Lock()
+        self._parted = 0
+        self._latest: Future[None] | None = None
+
+    def written(self, rows: int) -> None:
+        """Begin another piece where enough rows were written, and with the first of them. Raises what `part` did."""
+        with self._lock:
+            if rows < self._parted + (PIECE_ROWS if self._latest else 1):
+                return
+            if self._latest is not None:
+                if not self._latest.done():
+                    return
+                self._latest.result()
+            self._parted = rows
+            self._latest = self._pipeline.executor.submit(self._pipeline.indices.part, self._index)
+
+    def end(self) -> None:
+        """Wait for the last piece. Raises what `part` did."""
+        if self._latest is not None:
+            self._latest.result()
