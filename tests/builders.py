@@ -31,6 +31,7 @@ from syncer.core.key import Key
 from syncer.core.outcome import Outcome
 from syncer.core.settlement import Checkpoint, DeadLetter
 from syncer.core.source_state import Blocker
+from syncer.core.vector import Chunks
 from syncer.engine.embed import Embedding
 from syncer.engine.pipeline import Limits, Pipeline, Reader, Sides
 from syncer.engine.poll import PollLimits
@@ -216,6 +217,7 @@ def a_world(
     range_rows: int = 30,
     shards: int = 1,
     embedding: bool = False,
+    chunks: Chunks | None = None,
     watermark_zone: str | None = None,
     **replacements: Any,
 ) -> World:
@@ -257,7 +259,9 @@ def a_world(
         alias="items",
         fingerprint={"mapping": "m1", "hydration": "h1"},
         reader=reader,
-        embedding=Embedding(embedder, MemoryVectorCache()) if embedding else None,
+        embedding=Embedding(embedder, MemoryVectorCache(), {"embedding": chunks} if chunks else {})
+        if embedding
+        else None,
         sink=sink,
         sides=lambda index: a_comparison(table, indices.indices[index]),
         indices=indices,

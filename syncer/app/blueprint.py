@@ -11,12 +11,13 @@ from syncer.adapters.elastic.mapping import IndexSettings, index_settings, kept_
 from syncer.adapters.postgres.documents import field_values, hydration_statement
 from syncer.adapters.postgres.session import OUTPUT_SETTINGS
 from syncer.app.pipeline_settings import PipelineSettings
-from syncer.core.definition import only_adds
+from syncer.core.definition import FURTHER, only_adds
 from syncer.core.feed import Feed
 from syncer.core.field import Field, VectorField
 from syncer.core.fingerprint import fingerprint
 from syncer.core.relation import Join
 from syncer.core.table import Table
+from syncer.core.vector import Chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,17 @@ class Blueprint:
         return fingerprint(self.definition)
 
     def grows_from(self, built: Mapping[str, Any]) -> bool:
-        """Tell whether this only adds fields, sub-fields or the first embedding to what an index was built from."""
+        """Tell whether this only adds fields, sub-fields or embeddings to what an index was built from."""
         if not only_adds(built, self.definition):
             return False
         hydration = built["hydration"]
         fields = {field.name: field for field in self.fields}
+        vectors = {vector.name: vector for vector in self.vectors}
         # Not by comparing what the statement is made of: what is forgotten there would pass for equal.
         of_built = hydration_statement(
             self.table,
             [fields[name] for name, _ in hydration["fields"] if name in fields],
-            [vector for vector in self.vectors if vector.name in hydration["vectors"]],
+            [vectors[name] for name in hydration["vectors"] if name in vectors],
             self.routing,
         )
         return bool(of_built == hydration["statement"])
@@ -86,12 +88,25 @@ def draw_up(
         "settings": {key: value for key, value in index_settings(index).items() if key not in changeable},
         "hydration": _hydration(table, fields, vectors, routing),
     }
-    if settings.embedding and model:
-        parts["embedding"] = {**model, "template": settings.embedding.text}
+    if vectors and model:
+        parts["embedding"] = {**model, **_embedding(vectors)}
     if transform:
         parts["transform"] = transform
     definition = json.loads(json.dumps(parts))
     return Blueprint(name, settings, table, feeds, fields, vectors, routing, body, index, definition)
+
+
+def _embedding(vectors: Sequence[VectorField]) -> Mapping[str, Any]:
+    """Return what decides on the vectors besides the model; how they are indexed stands in the mapping."""
+    first, *further = ({"template": vector.template, **_cut(vector.chunks)} for vector in vectors)
+    named = dict(zip([vector.name for vector in vectors[1:]], further, strict=True))
+    return {**first, FURTHER: named} if named else first
+
+
+def _cut(chunks: Chunks | None) -> Mapping[str, Any]:
+    if chunks is None:
+        return {}
+    return {"chunk": {"tokens": chunks.tokens, "overlap": chunks.overlap, "pool": "mean" if chunks.mean else None}}
 
 
 def _hydration(

@@ -136,7 +136,7 @@ def backfill(
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Connections to the source.")] = 1,
     json: Json = False,
 ) -> None:
-    """Deliver every row again; safe while the daemon runs. Killed, it goes on where it was."""
+    """Go through every row again, writing what differs; safe beside the daemon. Killed, it goes on where it was."""
     from syncer.app.commands.backfill import backfill_pipeline
 
     context.obj.json = json

@@ -15,6 +15,9 @@ from syncer.core.source_state import Blocker
 from syncer.engine.polled import Polled
 from syncer.engine.verify import Verified
 
+#: Counts that are logged where they are not 0.
+_SELDOM = ("unchanged", "truncated")
+
 
 class LogEvents:
     """Logs what happens to one pipeline; implements `engine.events.Events`."""
@@ -102,7 +105,8 @@ class LogEvents:
         """Log a poll that did something."""
         if polled.report != Report():
             log = self._log.warning if polled.report.rejected else self._log.info
-            log("polled", **asdict(polled.report), seconds=round(seconds, 3))
+            counts = {name: count for name, count in asdict(polled.report).items() if count or name not in _SELDOM}
+            log("polled", **counts, seconds=round(seconds, 3))
 
     def held_back(self, seconds: float, blockers: Sequence[Blocker]) -> None:
         """Log the oldest open transactions."""

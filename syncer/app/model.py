@@ -22,9 +22,15 @@ def embedder(settings: ModelSettings, clock: Clock) -> Model:
                 dims=settings.dims,
                 query=prompts.query or "",
                 passage=prompts.passage or "",
+                normalise=settings.normalise,
             )
         case "static":
-            return StaticEmbedder(settings.model, query=prompts.query or "", passage=prompts.passage or "")
+            return StaticEmbedder(
+                settings.model,
+                query=prompts.query or "",
+                passage=prompts.passage or "",
+                normalise=settings.normalise,
+            )
         case "torch" | "onnx" | "openvino" as backend:
             return SentenceEmbedder(
                 settings.model,
@@ -32,5 +38,6 @@ def embedder(settings: ModelSettings, clock: Clock) -> Model:
                 quantisation=settings.quantisation,
                 query=prompts.query,
                 passage=prompts.passage,
+                normalise=settings.normalise,
                 converted=settings.converted.expanduser(),
             )

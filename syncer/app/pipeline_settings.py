@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from syncer.app.embedding_settings import EmbeddingSections, EmbeddingSettings, Place, by_place
 from syncer.app.lifecycle_settings import LifecycleSettings
 from syncer.app.relation_settings import FeedSettings, JoinSettings, RelationName, RelationSettings
 from syncer.app.schedule_settings import ScheduleSettings
@@ -124,25 +125,6 @@ class FieldSettings(Section):
         return self
 
 
-class EmbeddingSettings(Section):
-    """A vector made of the row's text."""
-
-    text: str
-    """What to embed: field names in braces, `"{title}\\n\\n{body}"`; doubled braces stand for themselves."""
-    field: str = Field(default="embedding", min_length=1)
-    """The field that holds the vector."""
-    index: Literal["int8_hnsw", "hnsw", "int4_hnsw", "bbq_hnsw", "flat"] = "int8_hnsw"
-    """How Elasticsearch searches vectors; their sizes, speeds and recall are in
-    [performance](performance.md#vectors). `bbq_hnsw` needs Elasticsearch 8.18."""
-
-    @field_validator("text")
-    @classmethod
-    def _template(cls, value: str) -> str:
-        if not placeholders(value):
-            raise ValueError('names no field; write for example "{title}\\n\\n{body}"')
-        return value
-
-
 class PollSettings(Section):
     """How changes are followed."""
 
@@ -155,6 +137,14 @@ class PollSettings(Section):
     rounded down. With a `watermark_zone` that has daylight saving: at least `61m`."""
     rewind: Duration = 900.0
     """How far back polling starts when the source was restarted or failed over."""
+    wakeup: Literal["none", "notify"] = "none"
+    """What ends the pause early: `notify`, the triggers of `syncer install-triggers` tell of each commit that changes a
+    table of the pipeline. Not for tables that transactions write to which are prepared for two-phase commit. See
+    [operation](operation.md#wakeups)."""
+
+    @property
+    def wakes(self) -> bool:
+        return self.wakeup == "notify"
 
 
 class LimitSettings(Section):
@@ -207,7 +197,7 @@ class PipelineSettings(Section):
     """Other tables whose rows a document holds, by the name that fields take them by."""
     feeds: Mapping[Annotated[str, Field(min_length=1)], FeedSettings] = Field(default_factory=dict)
     """For a query or a view: the tables that tell which documents change, by their names."""
-    embedding: EmbeddingSettings | None = None
+    embedding: EmbeddingSections | None = None
     transform: Annotated[FunctionReference | None, BLANK_IS_NONE] = None
     """A function of yours, `module:function`, that makes the document of a row's fields, or leaves the row out; see
     [transform](transform.md)."""
@@ -223,13 +213,16 @@ class PipelineSettings(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self._check_root()
-        if self.fields is not None and self.embedding is not None:
-            if self.embedding.field in self.fields:
-                raise Misplaced("embedding.field", f"{self.embedding.field} is a field already; choose another name")
+        taken = set(self.fields or ())
+        for place, of in self.embeddings.items():
+            if of.field in taken:
+                raise Misplaced((*place, "field"), f"{of.field} is a field already; choose another name")
+            taken.add(of.field)
             # What is inside of rows is known with their tables.
-            unknown = [name for name in placeholders(self.embedding.text) if not self._may_hold(self.fields, name)]
+            fields = self.fields or {}
+            unknown = [name for name in placeholders(of.text) if fields and not self._may_hold(fields, name)]
             if unknown:
-                raise Misplaced("embedding.text", f"{unknown[0]} is not among the fields ({', '.join(self.fields)})")
+                raise Misplaced((*place, "text"), f"{unknown[0]} is not among the fields ({', '.join(fields)})")
         for zone in (self.watermark_zone, *_zones(self.relations), *_zones_of_feeds(self.feeds)):
             if zone and zone_has_daylight_saving(zone) and self.poll.margin < DAYLIGHT_SAVING_MARGIN_SECONDS:
                 raise Misplaced(
@@ -243,6 +236,11 @@ class PipelineSettings(Section):
                 "must not be less than retention.age: Elasticsearch would delete an index that syncer keeps",
             )
         return self
+
+    @property
+    def embeddings(self) -> Mapping[Place, EmbeddingSettings]:
+        """Return the sections of `embedding`, by their places."""
+        return by_place(self.embedding)
 
     @property
     def routed_by_others(self) -> bool:

@@ -72,7 +72,7 @@ def pipeline_feeds(
     """
     if not settings.feeds:
         routing = pipeline_routing(session, name, settings, table)
-        return [Feed(table, ways([*fields, routing] if routing else fields))]
+        return [Feed(table, ways([*fields, routing] if routing else fields), wakes=settings.poll.wakes)]
     feeds: dict[str, Feed] = {}
     for called, feed in settings.feeds.items():
         setting = f"pipelines.{name}.feeds.{called}"
@@ -83,7 +83,8 @@ def pipeline_feeds(
                 f"{setting}.table: {own} is another feed's table already",
                 hint="name it once, and reach it over the relations of a feed otherwise",
             )
-        feeds[str(own)] = Feed(own, ways_over(feed_relations(session, setting, feed, own)), of_query=True)
+        relations = feed_relations(session, setting, feed, own)
+        feeds[str(own)] = Feed(own, ways_over(relations), of_query=True, wakes=settings.poll.wakes)
     return list(feeds.values())
 
 

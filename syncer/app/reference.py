@@ -83,6 +83,7 @@ _PLACES = (
     "pipelines.NAME.relations.RELATION.through[]",
     "pipelines.NAME.feeds.FEED",
     "pipelines.NAME.embedding",
+    "pipelines.NAME.embedding.chunk",
     "pipelines.NAME.poll",
     "pipelines.NAME.limits",
     "pipelines.NAME.retention",
@@ -184,10 +185,10 @@ def _of_many(kind: Any) -> Any:
 
 
 def _plain(kind: Any) -> Any:
-    """Return a type without `| None` and without annotations."""
+    """Return a type without `| None` and annotations; of several the first."""
     if get_origin(kind) in (Union, UnionType):
-        kind = next(option for option in get_args(kind) if option is not type(None))
-    return kind.__origin__ if hasattr(kind, "__metadata__") else kind
+        return _plain(next(option for option in get_args(kind) if option is not type(None)))
+    return _plain(kind.__origin__) if hasattr(kind, "__metadata__") else kind
 
 
 def _words(text: str) -> str:

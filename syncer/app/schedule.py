@@ -29,7 +29,7 @@ from syncer.app.log_events import one_line
 from syncer.app.recorded import Recorder, entered
 from syncer.core.error import LeaseHeld, SyncerError
 from syncer.core.run import Run, RunOutcome
-from syncer.ports import Clock
+from syncer.ports import Alarm, Clock
 
 #: How often it is looked for what was missed or interrupted.
 WATCH_SECONDS = 15.0
@@ -207,3 +207,6 @@ class _JobClock:
 
     def wait(self, seconds: float) -> bool:
         return self._clock.wait(seconds) or self.stopping()
+
+    def alarm(self) -> Alarm:
+        return self._clock.alarm()

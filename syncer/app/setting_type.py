@@ -23,9 +23,10 @@ ALIAS_BYTES_MAX = 200
 class Misplaced(ValueError):
     """What is wrong belongs to a setting further inside than the validator that found it."""
 
-    def __init__(self, setting: str, message: str) -> None:
+    def __init__(self, setting: str | tuple[str | int, ...], message: str) -> None:
+        """setting: dotted, or its parts where some are numbers in a list."""
         super().__init__(message)
-        self.path = tuple(setting.split("."))
+        self.path = tuple(setting.split(".")) if isinstance(setting, str) else setting
 
 
 class Section(BaseModel):

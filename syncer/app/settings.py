@@ -113,6 +113,9 @@ class ModelSettings(Section):
     quantisation: Literal["float32", "bfloat16", "int8"] = "float32"
     """Fewer digits are faster: `bfloat16` with `torch` and `openvino`, on processors that have it; `int8` with `onnx`
     and `openvino`."""
+    normalise: bool = True
+    """Scale vectors to length one; `false`: leave them as the model makes them, for one that is trained for the inner
+    product. Then `similarity` cannot be `dot_product`."""
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
     converted: Annotated[Path, BLANK_IS_NONE] = Path("~/.cache/syncer")
@@ -188,6 +191,18 @@ class Settings(Section):
             if alias in names:
                 raise Misplaced(f"pipelines.{name}.index.alias", f"is that of pipeline {names[alias]} too: {alias}")
             names[alias] = name
+        return self
+
+    @model_validator(mode="after")
+    def _similarities(self) -> Self:
+        for name, pipeline in self.pipelines.items():
+            for place, of in pipeline.embeddings.items():
+                if of.similarity == "dot_product" and not self.embedding.normalise:
+                    raise Misplaced(
+                        ("pipelines", name, *place, "similarity"),
+                        "must be max_inner_product where embedding.normalise is false: Elasticsearch takes vectors of "
+                        "length one alone for dot_product",
+                    )
         return self
 
     def alias(self, pipeline: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from syncer.app.embedding_settings import ONE, SEVERAL
 from syncer.app.interpolation import Path
 from syncer.app.setting_type import Misplaced
 from syncer.core.suggestion import suggestion
@@ -33,7 +34,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Sequence[tuple[Pa
 
 
 def _explained(detail: ErrorDetails, model: type[BaseModel]) -> tuple[Path, str]:
-    path: Path = detail["loc"]
+    path: Path = tuple(part for part in detail["loc"] if part not in (ONE, SEVERAL))
     kind = detail["type"]
     if kind == "extra_forbidden":
         return path, _unknown(path, model)
@@ -66,6 +67,8 @@ def _settings(path: Path, model: type[BaseModel]) -> Sequence[str]:
 def _inner(kind: Any, part: str | int) -> Any:
     kind = _plain(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if isinstance(part, int):
+            return kind  # it may be one, or a list
         return next(
             (field.annotation for name, field in kind.model_fields.items() if part in (name, field.alias)), None
         )
@@ -75,7 +78,7 @@ def _inner(kind: Any, part: str | int) -> Any:
 
 
 def _plain(kind: Any) -> Any:
-    """Return a type without `| None`."""
+    """Return a type without `| None` and annotations; of several the first."""
     if get_origin(kind) in (Union, UnionType):
-        return next(option for option in get_args(kind) if option is not type(None))
-    return kind
+        return _plain(next(option for option in get_args(kind) if option is not type(None)))
+    return _plain(kind.__origin__) if hasattr(kind, "__metadata__") else kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from syncer.core.overview import Overview
 from syncer.core.position import BEGINNING
 from syncer.core.settlement import Checkpoint
 from syncer.core.source_state import Blocker
+from syncer.core.text_counts import TextCounts
 from syncer.ports import Clock
 
 T = TypeVar("T")
@@ -42,6 +43,8 @@ class PipelineStatus:
     record: IndexRecord | None = None
     overview: Overview | None = None
     paused_since: datetime | None = None
+    #: None: nothing is embedded.
+    texts: TextCounts | None = None
     documents: int | None = None
     checkpoint: datetime | None = None
     horizon_lag_seconds: float | None = None
@@ -68,6 +71,7 @@ class PipelineStatus:
             "phase": record.phase.value if record else None,
             "index": record.name if record else None,
             "documents": self.documents,
+            "texts": _texts(self.texts),
             "checkpoint": _text(self.checkpoint),
             "horizon_lag_seconds": self.horizon_lag_seconds,
             "lag_seconds": self.lag_seconds,
@@ -106,6 +110,8 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
         now = _known(status, "the source", lambda: _look_at_source(application, plan, status)) or now
     if record is None or overview is None:
         return status
+    if application.settings.pipelines[name].embedding:
+        status.texts = record.texts
     if plan is not None and record.fingerprint:
         status.changed = differences(record.fingerprint, plan.fingerprint)
         status.fingerprint_matches = not status.changed
@@ -213,6 +219,13 @@ def _blocker(blocker: Blocker) -> Mapping[str, Any]:
         "state": blocker.state,
         "since": _text(blocker.since),
     }
+
+
+def _texts(counts: TextCounts | None) -> Mapping[str, Any] | None:
+    if counts is None:
+        return None
+    ratio = counts.hit_ratio
+    return {**asdict(counts), "hit_ratio": None if ratio is None else round(ratio, 4)}
 
 
 def _text(time: datetime | None) -> str | None:

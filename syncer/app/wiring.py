@@ -18,6 +18,7 @@ from syncer.adapters.elastic.sink import ElasticSink
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.history import PostgresHistory
+from syncer.adapters.postgres.listener import Listener, PostgresWakeups
 from syncer.adapters.postgres.migrate import require_current
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, STATE_SETTINGS, Session
 from syncer.adapters.postgres.source import refuse_standby
@@ -28,12 +29,13 @@ from syncer.app.lifecycle_settings import LifecycleSettings
 from syncer.app.model import embedder
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_routing, pipeline_table
+from syncer.app.pipeline_vectors import pipeline_vectors, prove_pieces
 from syncer.app.reader import source_reader
 from syncer.app.recorded import by_itself
 from syncer.app.settings import Settings
+from syncer.app.source_listener import source_listener
 from syncer.app.transform import LoadedTransform, load_transform
 from syncer.core.error import ConfigurationError, SourceUnavailable, StateUnavailable
-from syncer.core.field import Field, VectorField
 from syncer.core.index import write_alias
 from syncer.engine.embed import Embedding
 from syncer.engine.pipeline import Limits, OnChange, Pipeline, Retention, Sides
@@ -66,6 +68,8 @@ class Application:
         fresh._transforms = self._transforms
         if settings.source == self.settings.source:
             fresh._shared_reads = self._shared_reads
+            if "listener" in self.__dict__:
+                fresh.listener = self.listener
         if settings.embedding == self.settings.embedding and "embedder" in self.__dict__:
             fresh.embedder = self.embedder
         return fresh
@@ -122,6 +126,11 @@ class Application:
         """The model: one for all pipelines."""
         return embedder(self.settings.embedding, self._clock)
 
+    @cached_property
+    def listener(self) -> Listener:
+        """What wakes polls: one for all pipelines."""
+        return source_listener(self.settings, self._clock)
+
     def source_session(self, *, any_server: bool = False) -> Session:
         """Return a new connection to the source; to a standby only where `any_server` will do."""
         return Session(
@@ -150,7 +159,7 @@ class Application:
             fields = pipeline_fields(session, name, settings, table)
             feeds = pipeline_feeds(session, name, settings, table, fields)
             routing = pipeline_routing(session, name, settings, table)
-            vectors = self._vectors(name, settings, fields)
+            vectors = pipeline_vectors(name, settings, fields, lambda: self.embedder.dims)
         finally:
             session.close()
         model = self.embedder.description if settings.embedding else None
@@ -176,6 +185,7 @@ class Application:
             plan = self.blueprint(name)
             if with_model and plan.vectors:
                 self.embedder.load()
+                prove_pieces(self.embedder, plan)
             return self.build(plan)
 
     def build(self, plan: Blueprint) -> Pipeline:
@@ -189,7 +199,7 @@ class Application:
             alias=self.settings.alias(plan.name),
             fingerprint=plan.fingerprint,
             reader=lambda: source_reader(plan, self.source_session(), self.settings.state.schema_),
-            embedding=self._embedding if plan.vectors else None,
+            embedding=self._embedding(plan) if plan.vectors else None,
             transform=loaded.transform if loaded else None,
             routed_by_others=plan.routing is not None,
             sink=lambda index: ElasticSink(client, write_alias(index), wait_seconds=min(10.0, timeout / 3)),
@@ -200,6 +210,7 @@ class Application:
             clock=self._clock,
             executor=self._executor,
             shared_reads=self._shared_reads,
+            wakeups=self._wakeups(plan),
             limits=_limits(plan.settings),
             definition=plan.definition,
             grows_from=plan.grows_from,
@@ -230,20 +241,14 @@ class Application:
     def _state_setting(self) -> str:
         return "state.url" if self.settings.state.url else "source.url"
 
-    @cached_property
-    def _embedding(self) -> Embedding:
-        return Embedding(self.embedder, self.vector_cache)
+    def _embedding(self, plan: Blueprint) -> Embedding:
+        chunks = {vector.name: vector.chunks for vector in plan.vectors if vector.chunks}
+        return Embedding(self.embedder, self.vector_cache, chunks, unit=self.settings.embedding.normalise)
 
-    def _vectors(self, name: str, settings: PipelineSettings, fields: Sequence[Field]) -> Sequence[VectorField]:
-        if settings.embedding is None:
-            return ()
-        if any(field.name == settings.embedding.field for field in fields):
-            raise ConfigurationError(
-                f"pipelines.{name}.embedding.field: {settings.embedding.field} is a field already",
-                hint="choose another name, or list the fields without it",
-            )
-        of = settings.embedding
-        return (VectorField(of.field, of.text, self.embedder.dims, index=of.index),)
+    def _wakeups(self, plan: Blueprint) -> PostgresWakeups | None:
+        if not plan.settings.poll.wakes:
+            return None
+        return PostgresWakeups(self.listener, [table for feed in plan.feeds for table in feed.tables])
 
     def _sides(self, plan: Blueprint, index: str) -> Sides:
         digests = PostgresDigests(self.source_session, plan.table, plan.fields, plan.routing)

@@ -9,6 +9,7 @@ from datetime import datetime
 from syncer.core.key import Key
 from syncer.core.outcome import Rejected
 from syncer.core.position import Position
+from syncer.core.vector import Vector
 
 #: Stands for every key of a table: it was truncated, or what went before was not noted.
 WHOLE_TABLE: Key = ()
@@ -86,8 +87,8 @@ class Document:
     """A draft with its vectors and its number, ready to be written."""
 
     draft: Draft
-    #: float32, little-endian, by vector field.
-    vectors: Mapping[str, bytes]
+    #: By vector field.
+    vectors: Mapping[str, Vector]
     version: int
 
     @property

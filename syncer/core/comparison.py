@@ -20,6 +20,7 @@ from typing import Any
 from syncer.core.change import Draft
 from syncer.core.error import FatalError
 from syncer.core.key import document_id
+from syncer.core.vector import PIECE_FIELD, Vector
 
 #: Document id, hash and routing of a row; without hash where Postgres cannot turn the row into a document.
 Digest = tuple[str, int | None, str]
@@ -102,7 +103,7 @@ def same_digest(draft: Draft, document: Found) -> bool:
     return document.key == document_id(draft.key) and document.hash == draft.hash
 
 
-def same_document(draft: Draft, vectors: Mapping[str, bytes], document: Found) -> bool:
+def same_document(draft: Draft, vectors: Mapping[str, Vector], document: Found) -> bool:
     """Tell whether a document is what the row makes, field by field; vectors to within what servers round.
 
     Raises RecursionError where the row's JSON is nested deeper than Python parses.
@@ -171,11 +172,17 @@ def _same_value(ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs)
 
 
-def _same_vector(expected: bytes | None, there: Any) -> bool:
+def _same_vector(expected: Vector | None, there: Any) -> bool:
     if expected is None or not isinstance(there, list):
         return expected is None and there is None
+    if isinstance(expected, tuple):
+        return len(expected) == len(there) and all(map(_same_piece, expected, there))
     numbers = struct.unpack(f"<{len(expected) // 4}f", expected)
     return len(numbers) == len(there) and _close(numbers, there)
+
+
+def _same_piece(expected: bytes, there: Any) -> bool:
+    return isinstance(there, Mapping) and there.keys() == {PIECE_FIELD} and _same_vector(expected, there[PIECE_FIELD])
 
 
 def _close(numbers: Sequence[Any], others: Sequence[Any]) -> bool:

@@ -17,6 +17,9 @@ SHOWN_MAX = 120
 #: Of a longer value, the characters before the first that differs.
 _BEFORE = 20
 
+#: In `embedding`, which holds the model and the first field's text: other fields, by name.
+FURTHER = "further"
+
 _PLAIN = re.compile(r"[\w.:@/%+-]+")
 #: What holds fields in a mapping; all else is a parameter.
 _INNER = ("fields", "properties")
@@ -40,15 +43,16 @@ def differences_between(built: Mapping[str, Any], configured: Mapping[str, Any])
 
 
 def only_adds(built: Mapping[str, Any], configured: Mapping[str, Any]) -> bool:
-    """Tell whether a definition adds fields, sub-fields or the first embedding to another, and changes nothing else.
+    """Tell whether a definition adds fields, sub-fields or embeddings to another, and changes nothing else.
 
     Whether the values of the other fields are still made alike, only the hydration statements tell.
     """
     if not built or built.keys() - configured.keys() or configured.keys() - built.keys() - {"embedding"}:
         return False
-    others = built.keys() - {"mapping", "hydration"}
+    others = built.keys() - {"mapping", "hydration", "embedding"}
     return (
         all(built[part] == configured[part] for part in others)
+        and ("embedding" not in built or _holds_embedding(configured["embedding"], built["embedding"]))
         and built["hydration"].get("session") == configured["hydration"].get("session")
         and _holds(configured["mapping"], built["mapping"])
     )
@@ -63,6 +67,12 @@ def _holds(larger: Mapping[str, Any], smaller: Mapping[str, Any]) -> bool:
         for inner in _INNER
         for name, field in smaller.get(inner, {}).items()
     )
+
+
+def _holds_embedding(larger: Mapping[str, Any], smaller: Mapping[str, Any]) -> bool:
+    """Tell whether an embedding is another one, but for further fields behind the first."""
+    further, known = larger.get(FURTHER, {}), smaller.get(FURTHER, {})
+    return {**larger, FURTHER: {}} == {**smaller, FURTHER: {}} and known.items() <= further.items()
 
 
 def _part(part: str, built: Mapping[str, Any], configured: Mapping[str, Any]) -> Iterator[str]:

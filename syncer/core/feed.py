@@ -20,3 +20,10 @@ class Feed:
     ways: Sequence[Sequence[Join]] = ()
     #: Of a query or a view. What triggers note of its rows leads to documents by columns: their key may be another one.
     of_query: bool = False
+    #: Triggers are to tell of each commit that changes one of these tables, so that no poll need wait for its time.
+    wakes: bool = False
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """All of them, some perhaps more than once."""
+        return (self.table, *(join.table for way in self.ways for join in way))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncer.core.relation import Aggregate, Relation
+from syncer.core.vector import PIECE_FIELD, Chunks
 
 #: What syncer keeps in each document: its key and its hash, so that an index can be compared without moving documents.
 OWN_FIELD = "_syncer"
@@ -53,9 +54,24 @@ class VectorField:
     #: Field names in braces; doubled braces stand for themselves: `{title}\n\n{body}`.
     template: str
     dims: int
+    #: Elasticsearch's name for how near two vectors are.
     similarity: str = "cosine"
     #: How the index searches it: a graph (`hnsw`), of vectors as they are or of shorter ones, or one by one (`flat`).
     index: str = "int8_hnsw"
+    #: None: what the model does not read of a text is lost.
+    chunks: Chunks | None = None
+    #: What the configuration calls it, for messages.
+    setting: str = field(default="embedding", compare=False)
+
+    @property
+    def nested(self) -> bool:
+        """Tell whether it holds objects, one for each piece of the text."""
+        return self.chunks is not None and not self.chunks.mean
+
+    @property
+    def path(self) -> str:
+        """The field that a search for vectors names."""
+        return f"{self.name}.{PIECE_FIELD}" if self.nested else self.name
 
 
 def field_at(fields: Sequence[Field], path: str) -> Field | None:

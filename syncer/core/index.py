@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from syncer.core.source_state import SourceIdentity
+from syncer.core.text_counts import TextCounts
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -93,6 +94,8 @@ class IndexRecord:
     kept_since: datetime | None = None
     #: Signatures of the configurations that this one has replaced, the latest last.
     superseded: tuple[str, ...] = ()
+    #: Of all deliveries into it.
+    texts: TextCounts = field(default_factory=TextCounts)
 
     @property
     def write_alias(self) -> str:

@@ -18,6 +18,8 @@ class NotedTable:
     columns: frozenset[str]
     #: Several pipelines have it as their table, with different keys or routings: triggers note one of each.
     contested: bool = False
+    #: Some pipeline is to be woken when it changes.
+    wakes: bool = False
 
 
 def noted_tables(of: Sequence[Feed], others: Sequence[Feed] = ()) -> Sequence[NotedTable]:
@@ -39,6 +41,7 @@ def noted_tables(of: Sequence[Feed], others: Sequence[Feed] = ()) -> Sequence[No
         for table in (*(feed.table for feed in feeds), *(table for table, _ in joined))
         if not table.watermark
     }
+    wakes = {str(table) for feed in feeds if feed.wakes for table in feed.tables}
     names = dict.fromkeys(
         str(table) for table in (*(feed.table for feed in of), *(table for feed in of for table, _ in _joined(feed)))
     )
@@ -52,7 +55,7 @@ def noted_tables(of: Sequence[Feed], others: Sequence[Feed] = ()) -> Sequence[No
             table = replace(table, watermark=None)
         contested = len({each.key for each in of_pipelines}) > 1 or len(routings) > 1
         columns = frozenset(column for each, column in joined if str(each) == name)
-        found.append(NotedTable(table, columns, contested))
+        found.append(NotedTable(table, columns, contested, name in wakes))
     return found
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from syncer.core.text_counts import TextCounts
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -12,6 +14,8 @@ class Report:
     #: Keys read from feeds.
     read: int = 0
     applied: int = 0
+    #: Of those applied, the documents that were there already as they would have been written.
+    unchanged: int = 0
     stale: int = 0
     rejected: int = 0
     #: Writes put off, each of which was sent again later.
@@ -24,6 +28,10 @@ class Report:
 
     def __add__(self, other: Report) -> Report:
         return Report(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def texts(self) -> TextCounts:
+        return TextCounts(self.embedded, self.cached, self.truncated)
 
     @property
     def written(self) -> int:

@@ -10,6 +10,7 @@ from syncer.core.fan_out import FanOut
 from syncer.core.key import Key
 from syncer.core.position import Position
 from syncer.core.retry import redelivery_seconds
+from syncer.core.text_counts import TextCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +78,5 @@ class Settlement:
     ended: Sequence[str] = ()
     #: Fan-outs that begin, or `begun_again` where they are under way (after `fanned_out`).
     begun: Sequence[FanOut] = ()
+    #: Of the deliveries that are settled; they add up in the index's record.
+    texts: TextCounts = field(default_factory=TextCounts)

@@ -44,6 +44,7 @@ def backfill(
     progress: BackfillProgress,
     *,
     first_load: bool = False,
+    skip_unchanged: bool = False,
     restart: bool = False,
     workers: int = 1,
     prove: Callable[[], None] | None = None,
@@ -55,6 +56,8 @@ def backfill(
 
     first_load: the index is new and nobody else writes to it, so no write can revive a document. Its ranges stay, done,
     until the caller has made the index the one that is followed: else a load killed in between would start again.
+    skip_unchanged: look what the index holds, and write what differs from it; for an index all of whose documents were
+    made by its present definition.
     prove: called before each write, in place of a look whether the index is still of this configuration; what it raises
     ends the backfill. on_planned: called with the rows in all, before the first write.
     stopping: in place of the process's own.
@@ -83,7 +86,9 @@ def backfill(
                     part = todo.popleft()
                 except IndexError:  # not asked before: another worker may take the last one in between
                     break
-                run = _RangeRun(pipeline, reader, index, progress, part, tally, prove, first_load, stopping)
+                run = _RangeRun(
+                    pipeline, reader, index, progress, part, tally, prove, first_load, skip_unchanged, stopping
+                )
                 report += run.run()
             return report
         except BaseException:
@@ -151,6 +156,7 @@ class _RangeRun:
         tally: _Tally,
         prove: Callable[[], None],
         first_load: bool,
+        skip_unchanged: bool,
         stopping: Callable[[], bool],
     ) -> None:
         self._pipeline = pipeline
@@ -168,6 +174,7 @@ class _RangeRun:
             recheck_created=not first_load,
             prove=prove,
             first_load=first_load,
+            skip_unchanged=skip_unchanged,
         )
         #: Sent and not settled; stored before it is sent.
         self._under_way: deque[Sequence[Key]] = deque()
@@ -181,6 +188,7 @@ class _RangeRun:
             for batch, delivered in self._delivery.run(self._batches()):
                 final, counted = insist(self._delivery, delivered, self._pipeline.clock)
                 report += counted
+                self._ledger.count(counted)
                 self._settle(batch, final)
             self._part = replace(self._part, done=self._exhausted)
         except Stopped:

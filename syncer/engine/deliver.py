@@ -27,24 +27,19 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeVar
 
-from syncer.core.change import Document, Hydration, Removal, Write
-from syncer.core.error import TransientError
 from syncer.core.key import DOCUMENT_ID_BYTES_MAX, Key, document_id
 from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
 from syncer.core.report import Report
-from syncer.core.shards import Shards
 from syncer.engine.batch import Batch, Delivered, Routings
-from syncer.engine.embed import Embedding, Vectors, refusing
+from syncer.engine.embed import Vectors
 from syncer.engine.pacing import Pacing
-from syncer.engine.transform import Transform, transformed
-from syncer.ports import Clock, Documents, Numbers, Sink
+from syncer.engine.write import Numbered, Writing, Written
+from syncer.ports import Clock, Documents, Numbers
 
 #: How long answers are waited for once the process is asked to stop.
 STOP_SECONDS = 2.0
 #: How often somebody who waits for an answer looks whether to stop.
 _LOOK_SECONDS = 0.2
-#: An answer that took longer speaks of pressure, well before the client gives up.
-_SLOW_SECONDS = 10.0
 
 _NOWHERE: frozenset[str] = frozenset()
 
@@ -62,30 +57,11 @@ B = TypeVar("B", bound=Batch)
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbered:
-    hydration: Hydration
-    version: int
-    routings: Routings
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    outcomes: dict[Key, Outcome]
-    #: The highest number that any write of a key has met.
-    met: Mapping[Key, int]
-    vectors: Vectors
-    #: Rows that the transform refused.
-    refused: Mapping[Key, Outcome]
-    #: Where documents were written to, where that is not where their id leads.
-    places: Mapping[Key, str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Flight:
     keys: frozenset[Key]
     refused: dict[Key, Outcome]
     version: int
-    future: Future[_Written]
+    future: Future[Written]
     routings: Routings
 
 
@@ -95,8 +71,7 @@ class Delivery:
     def __init__(
         self,
         documents: Documents,
-        embedding: Embedding | None,
-        sink: Sink,
+        writing: Writing,
         numbers: Numbers,
         *,
         draw: Draw,
@@ -105,25 +80,16 @@ class Delivery:
         pacing: Pacing,
         flights: int,
         recheck_created: bool,
-        prove: Callable[[], None],
         on_overtaken: Callable[[], None],
-        transform: Transform | None = None,
-        shards: Shards | None = None,
     ) -> None:
         """recheck_created: hydrate a key once more whose write created a document, and remove it if gone. Elasticsearch
         forgets the versions of deleted documents when a shard restarts, so that an old write could revive one. Needed
         by all but the poller, and not while an index is first loaded.
 
-        prove: called on a worker thread before each write; what it raises keeps the write from being sent.
         on_overtaken: called when the index holds a version that nobody can have drawn: it should be verified.
-        shards: of the index, where nobody knows which of them a document was in: with each write of a key it is removed
-        from all others.
         """
         self._documents = documents
-        self._transform = transform
-        self._shards = shards
-        self._embedding = embedding
-        self._sink = sink
+        self._writing = writing
         self._numbers = numbers
         self._draw = draw
         self._executor = executor
@@ -131,7 +97,6 @@ class Delivery:
         self._pacing = pacing
         self._flights = flights
         self._recheck_created = recheck_created
-        self._prove = prove
         self._on_overtaken = on_overtaken
         self._stop_at: float | None = None
         #: Numbers up to this one were drawn before the sequence was raised.
@@ -174,48 +139,15 @@ class Delivery:
         refused |= {
             key: Rejected("unreadable", why, passing=True) for key, why in numbered.hydration.unreadable.items()
         }
-        future = self._executor.submit(self._write, sendable, numbered)
+        future = self._executor.submit(self._writing.write, sendable, numbered)
         return _Flight(frozenset(keys), refused, numbered.version, future, routings)
 
-    def _hydrate(self, keys: Sequence[Key], routings: Routings) -> _Numbered:
+    def _hydrate(self, keys: Sequence[Key], routings: Routings) -> Numbered:
         if self._draw is Draw.BEFORE_HYDRATION:
             version = self._numbers.draw()
-            return _Numbered(self._documents.hydrate(keys), version, routings)
+            return Numbered(self._documents.hydrate(keys), version, routings)
         hydration = self._documents.hydrate(keys)
-        return _Numbered(hydration, self._numbers.draw(), routings)
-
-    def _write(self, keys: Sequence[Key], numbered: _Numbered) -> _Written:
-        """Transform, embed and write; on a worker thread."""
-        numbered = replace(numbered, hydration=transformed(numbered.hydration, self._transform))
-        vectors = self._embedding.vectors(numbered.hydration.drafts) if self._embedding else Vectors({})
-        numbered = replace(numbered, hydration=refusing(numbered.hydration, vectors.refused))
-        drafts = numbered.hydration.drafts
-        writes = _writes(keys, numbered, vectors, self._shards)
-        places = {draft.key: draft.routing for draft in drafts if draft.routing is not None}
-        outcomes, met = self._sent(writes) if writes else ({}, {})
-        return _Written(outcomes, met, vectors, numbered.hydration.refused, places)
-
-    def _sent(self, writes: Sequence[Write]) -> tuple[dict[Key, Outcome], Mapping[Key, int]]:
-        """Write, and tell the pacing how that went."""
-        self._prove()
-        turn, started = self._pacing.turn, self._clock.monotonic()
-        try:
-            outcomes = self._sink.write(writes)
-        except TransientError:
-            self._pacing.answered(turn, pressed=True)
-            raise
-        slow = self._clock.monotonic() - started > _SLOW_SECONDS
-        put_off = any(isinstance(outcome, Deferred) and not outcome.suspect for outcome in outcomes)
-        self._pacing.answered(turn, pressed=slow or put_off)
-        joined: dict[Key, Outcome] = {}
-        met: dict[Key, int] = {}
-        for write, outcome in zip(writes, outcomes, strict=True):
-            if isinstance(outcome, Stale) and outcome.current is not None:
-                met[write.key] = max(met.get(write.key, 0), outcome.current)
-            # Of a key that is removed elsewhere too, the last write is the one at its own place.
-            if not isinstance(joined.get(write.key), Deferred | Rejected):
-                joined[write.key] = outcome
-        return joined, met
+        return Numbered(hydration, self._numbers.draw(), routings)
 
     def _land(self, batch: B, flight: _Flight) -> tuple[B, Delivered]:
         return batch, self._examine(flight)
@@ -252,7 +184,8 @@ class Delivery:
         for later in again:
             outcomes = {**outcomes, **later.outcomes}
         renumbered = {key: later.number(key) for later in again for key in later.outcomes}
-        return Delivered(outcomes, flight.version, _report(outcomes, written.vectors), renumbered)
+        report = replace(_report(outcomes, written.vectors), unchanged=len(written.unchanged))
+        return Delivered(outcomes, flight.version, report, renumbered)
 
     def _overtaken(self, sent_with: int, met: Mapping[Key, int]) -> list[Key]:
         """Return the keys whose document has a version that nobody can have drawn, after raising the sequence above it.
@@ -275,36 +208,10 @@ class Delivery:
         """Return those of the keys that are no longer in the table, or not in this place: a write revived them."""
         if not created:
             return []
-        hydration = transformed(self._documents.hydrate(created), self._transform)
+        hydration = self._writing.transformed(self._documents.hydrate(created))
         present = {draft.key for draft in hydration.drafts if draft.routing == places.get(draft.key)}
         present |= hydration.untold
         return [key for key in created if key not in present]
-
-
-def _writes(keys: Sequence[Key], numbered: _Numbered, vectors: Vectors, shards: Shards | None) -> Sequence[Write]:
-    """Return a write for each key that could be read, and a removal wherever else its document may have been."""
-    hydration, version = numbered.hydration, numbered.version
-    places: dict[Key, str | None] = {draft.key: draft.routing for draft in hydration.drafts}
-    writes: list[Write] = [Document(draft, vectors.of.get(draft.key, {}), version) for draft in hydration.drafts]
-    for key in keys:
-        if key not in places and key not in hydration.unreadable:
-            places[key] = hydration.routings.get(key)
-            if key not in hydration.refused:
-                writes.append(Removal(key, version, places[key]))
-    if not numbered.routings and shards is None:
-        return writes
-    untold = hydration.untold
-
-    def others(key: Key) -> Sequence[str]:
-        return shards.others(key, places.get(key)) if shards is not None and key not in untold else ()
-
-    # Before the documents: two routings may lead to one shard, where of two writes with one number the later one wins.
-    elsewhere = [
-        Removal(key, version, routing)
-        for key in keys
-        for routing in sorted(numbered.routings.get(key, _NOWHERE).union(others(key)) - {places.get(key)})
-    ]
-    return [*elsewhere, *writes]
 
 
 def _joined(routings: Routings, places: Mapping[Key, str]) -> Routings:

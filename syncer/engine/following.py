@@ -16,6 +16,9 @@ from syncer.engine.source_clocks import SourceClocks
 from syncer.engine.upkeep import ASK_SECONDS, Upkeep
 from syncer.ports import Lease
 
+#: The least pause after a poll: so much of its time a busy table leaves to others.
+LEAST_SECONDS = 0.025
+
 
 class Following:
     """One index, attached; not for several threads."""
@@ -41,6 +44,9 @@ class Following:
         self._upkeep = Upkeep(pipeline, reader, lease, attached.record, events, yields=yields)
         self._poller = _poller(pipeline, reader, lease, attached, clocks, self._upkeep.wanted)
         self._prove = prove
+        self._alarm = pipeline.clock.alarm()
+        if pipeline.wakeups:
+            pipeline.wakeups.begin(self._alarm)
 
     def polls(self) -> Generator[Polled, None, None]:
         """Poll until told to stop; yields each settled poll. Any error ends it, and this object."""
@@ -48,26 +54,37 @@ class Following:
         put_off = 0
         while not clock.stopping():
             started = clock.monotonic()
-            polled = self._poller.poll()
+            polled = self._poller.poll(self._alarm.rung_at)
             self._events.polled(polled, clock.monotonic() - started)
             yield polled
             put_off = put_off + 1 if polled.deferred else 0
             if put_off:
-                self._pause(backoff_seconds(put_off, random.random, polled.retry_after))
+                # Not to be ended by a wakeup: it is what Elasticsearch asks for.
+                self._pause(backoff_seconds(put_off, random.random, polled.retry_after), clock.wait)
             elif not polled.more and not polled.fanning_out:
-                self._pause(self._poller.rest(pipeline.limits.interval_seconds))
+                self._rest(self._poller.rest(pipeline.limits.interval_seconds))
             self._upkeep.between_polls(polled)
             self._prove()
 
-    def _pause(self, seconds: float) -> None:
+    def _rest(self, seconds: float) -> None:
+        """Wait for the time of the next poll, or for word that it would find something."""
+        if self._pipeline.wakeups:
+            least = min(seconds, LEAST_SECONDS)
+            self._pipeline.clock.wait(least)
+            seconds -= least
+        self._pause(seconds, self._alarm.wait)
+
+    def _pause(self, seconds: float, wait: Callable[[float], bool]) -> None:
         """Wait; however long it is, a pause of the pipeline and a swap need not."""
         clock = self._pipeline.clock
         until = clock.monotonic() + seconds
-        while (left := until - clock.monotonic()) > 0 and not clock.wait(min(left, ASK_SECONDS)):
+        while (left := until - clock.monotonic()) > 0 and not wait(min(left, ASK_SECONDS)):
             self._upkeep.heed()
 
     def close(self) -> None:
         """End what goes on beside the polls. Never raises."""
+        if self._pipeline.wakeups:
+            self._pipeline.wakeups.end(self._alarm)
         self._poller.close()
         self._upkeep.close()
 

@@ -20,6 +20,7 @@ from syncer.engine.poll import PollLimits
 from syncer.engine.rejection import Budget
 from syncer.engine.shared_reads import SharedReads
 from syncer.engine.transform import Transform
+from syncer.engine.write import Writing
 from syncer.ports import (
     ChangeFeed,
     Clock,
@@ -35,6 +36,7 @@ from syncer.ports import (
     StateStore,
     TableKeys,
     Tombstones,
+    Wakeups,
 )
 
 #: Told how a run has ended: whether it came to its end, what it has delivered, and what else there is to say.
@@ -142,6 +144,8 @@ class Pipeline:
     transform: Transform | None = None
     #: Related rows decide on the shards of documents.
     routed_by_others: bool = False
+    #: Ends pauses between polls; None: nobody does.
+    wakeups: Wakeups | None = None
 
     @property
     def budget(self) -> Budget:
@@ -166,20 +170,31 @@ class Pipeline:
         recheck_created: bool,
         prove: Callable[[], None] = lambda: None,
         first_load: bool = False,
+        skip_unchanged: bool = False,
     ) -> Delivery:
         """Return the one path into a physical index; see `Delivery`.
 
-        first_load: of a new index, which polls of all changes since its beginning follow.
+        first_load: of a new index, which polls of all changes since its beginning follow. skip_unchanged: where the
+        hash of a row tells whether its document is the same; it does not where a transform makes the document.
         """
         # Where related rows decide on the shard, nothing remembers where a document was: tombstones do not, for rows of
         # two tables may change at once. So it is removed from all other shards. A first load need not: a document that
         # it leaves behind, because a range is read again, was moved by a change since the load began, and a poll
         # delivers what that change names once more, with a higher number.
         shards = self.indices.shards(index) if self.routed_by_others and not first_load else None
-        return Delivery(
-            documents,
+        writing = Writing(
             self.embedding,
             self.sink(index),
+            clock=self.clock,
+            pacing=self.pacing,
+            prove=prove,
+            transform=self.transform,
+            shards=shards,
+            skip_unchanged=skip_unchanged and self.transform is None and shards is None,
+        )
+        return Delivery(
+            documents,
+            writing,
             numbers,
             draw=draw,
             executor=self.executor,
@@ -187,9 +202,6 @@ class Pipeline:
             pacing=self.pacing,
             flights=self.limits.flights + (EMBEDDING_FLIGHTS if self.embedding else 0),
             recheck_created=recheck_created,
-            prove=prove,
-            transform=self.transform,
-            shards=shards,
             on_overtaken=lambda: self.store.mark_verify_needed(
                 index,
                 f"at {self.clock.now():%Y-%m-%d %H:%M:%S.%f} UTC a version above all that were drawn was found in the "

@@ -10,6 +10,7 @@ checkpoints.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -132,9 +133,12 @@ class Poller:
         self._committed = {name: horizon.reached for name, horizon in self._horizons.items()}
         self._committed_at = clock.monotonic() - QUIET_COMMIT_SECONDS
 
-    def poll(self) -> Polled:
-        """Poll once. After an exception this poller must not be used again."""
-        sighting = self._reads.observe()
+    def poll(self, woken_at: float = -math.inf) -> Polled:
+        """Poll once. After an exception this poller must not be used again.
+
+        woken_at: when there was last word of a commit, which what others have seen before may lack.
+        """
+        sighting = self._reads.observe(woken_at)
         seen = {feed.name: _as_seen_by(feed, sighting.observation) for feed in self._feeds}
         scans = {
             name: self._horizons[name].begin(
@@ -150,6 +154,7 @@ class Poller:
         batches = joined(self._named(scans, progress), lambda: self._batch_rows)
         for batch, delivered in self._delivery.run(batches):
             progress.report += delivered.report
+            progress.ledger.count(delivered.report)
             for key, outcome in delivered.outcomes.items():
                 self._note(key, batch.origins[key], outcome, delivered.number(key), progress)
             if progress.ledger.entries >= self._limits.ledger_entries:

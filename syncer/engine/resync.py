@@ -52,6 +52,7 @@ def deliver_batches(
         final, counted = insist(delivery, delivered, pipeline.clock)
         for key, (outcome, version) in final.items():
             ledger.note(key, outcome, version, pipeline.clock.now())
+        ledger.count(counted)
         settlement = ledger.close()
         open_now = pipeline.store.record(index, settlement)
         if settlement.dead_letters:

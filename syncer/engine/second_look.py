@@ -20,6 +20,7 @@ def second_look(delivery: Delivery, letters: Sequence[DeadLetter], clock: Clock)
     ledger = Ledger()
     if letters:
         delivered = delivery.deliver(list(dict.fromkeys(letter.key for letter in letters)))
+        ledger.count(delivered.report)
         for key, outcome in delivered.outcomes.items():
             if isinstance(outcome, Applied | Stale):
                 ledger.note(key, outcome, delivered.number(key), clock.now())

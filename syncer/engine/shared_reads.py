@@ -11,6 +11,7 @@ or they would need a queue without bound.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -162,9 +163,12 @@ class Reads:
         self._seen_at = self._connected_at = clock.monotonic()
         self._asked_at = asked_at
 
-    def observe(self) -> Sighting:
-        """Return what is seen of the source, later each time. Raises like `Source.observe`."""
-        self._sighting = self._shared() if self._shares_any else self._observe()
+    def observe(self, after: float = -math.inf) -> Sighting:
+        """Return what is seen of the source, later each time, and not before a time on the monotonic scale.
+
+        Raises like `Source.observe`.
+        """
+        self._sighting = self._shared(after) if self._shares_any else self._observe()
         self._seen_at = self._sighting.after
         return self._sighting
 
@@ -184,10 +188,10 @@ class Reads:
         """Read no more."""
         self._leave()
 
-    def _shared(self) -> Sighting:
+    def _shared(self, after: float) -> Sighting:
         with self._turn() as ours:
             latest = self._server.latest
-            if latest and self._may_take(latest):
+            if latest and latest.before >= after and self._may_take(latest):
                 return latest
             sighting = self._observe()
             if ours:

@@ -6,7 +6,7 @@ otherwise, a method may be called again after it raised.
 
 from __future__ import annotations
 
-from syncer.ports.clock import Clock
+from syncer.ports.clock import Alarm, Clock
 from syncer.ports.embedding import Embedder, Model, VectorCache
 from syncer.ports.index import IndexDigests, Indices, Lifecycle, Sink
 from syncer.ports.json import Json
@@ -19,10 +19,12 @@ from syncer.ports.source import (
     SourceDigests,
     TableKeys,
     Tombstones,
+    Wakeups,
 )
 from syncer.ports.state import BackfillProgress, Lease, Numbers, StateStore
 
 __all__ = [
+    "Alarm",
     "BackfillProgress",
     "ChangeFeed",
     "Clock",
@@ -44,4 +46,5 @@ __all__ = [
     "TableKeys",
     "Tombstones",
     "VectorCache",
+    "Wakeups",
 ]

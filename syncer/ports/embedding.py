@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from syncer.core.vector import Embedded
+from syncer.core.vector import Chunks, Embedded, Split
 
 
 class Embedder(Protocol):
@@ -20,7 +20,17 @@ class Embedder(Protocol):
         """The length of a vector."""
 
     def embed(self, texts: Sequence[str]) -> Embedded:
-        """Return for each text, in order, a vector of length one, or why it has none. Raises EmbedderUnavailable."""
+        """Return for each text, in order, a vector, or why it has none. Raises EmbedderUnavailable.
+
+        Vectors are of length one, unless the fingerprint says that they are as the model makes them.
+        """
+
+    def split(self, texts: Sequence[str], chunks: Chunks) -> Split:
+        """Return each text in pieces that the model reads to their end, in order; at least one.
+
+        Of a given text and model they are always the same. Raises ConfigurationError where pieces of this length do not
+        fit into what the model reads.
+        """
 
 
 class Model(Embedder, Protocol):
@@ -38,7 +48,8 @@ class Model(Embedder, Protocol):
 
 
 class VectorCache(Protocol):
-    """Vectors by model fingerprint and SHA-256 of the text. Losing an entry costs an embedding, no more."""
+    """Vectors by model fingerprint and a digest of the text; of one in pieces, all of them in one value. Losing an
+    entry costs an embedding, no more."""
 
     def get(self, fingerprint: str, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Return the vectors that are there, by digest."""

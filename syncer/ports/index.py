@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from syncer.core.change import Write
+from syncer.core.change import Draft, Write
 from syncer.core.comparison import Entry, Found
+from syncer.core.held import Held
 from syncer.core.index import Health, IndexIdentity, IndexRecord, IndexStatistics, Targets
+from syncer.core.key import Key
 from syncer.core.outcome import Outcome
 from syncer.core.shards import Shards
 
@@ -43,6 +45,12 @@ class Sink(Protocol):
         Writes carry versions (`external_gte`): an older one never replaces a newer one. When it raises, some of the
         writes may have been applied, and may still be: they are hydrated and numbered again, never sent again as they
         are. Raises SinkUnavailable, IndexMissing, AccessDenied.
+        """
+
+    def held(self, drafts: Sequence[Draft]) -> Mapping[Key, Held]:
+        """Return what is there now where these drafts belong: all that was acknowledged, searchable or not.
+
+        A document without hash is left out. Raises what `write` raises.
         """
 
 

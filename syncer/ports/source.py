@@ -13,6 +13,7 @@ from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
 from syncer.core.position import Position
 from syncer.core.source_state import Blocker, Observation, SourceIdentity
+from syncer.ports.clock import Alarm
 
 
 class Source(Protocol):
@@ -80,6 +81,19 @@ class Tombstones(Protocol):
 
         Raises SourceUnavailable, AccessDenied.
         """
+
+
+class Wakeups(Protocol):
+    """What tells of a commit at once, so that no poll need wait for its time.
+
+    It may miss one, and may tell of none: nothing is lost, for there are polls without it. Never raises.
+    """
+
+    def begin(self, alarm: Alarm) -> None:
+        """Ring it from now on for each commit that changes a table of the pipeline."""
+
+    def end(self, alarm: Alarm) -> None:
+        """Ring it no more."""
 
 
 class KeyFeed(Protocol):

@@ -13,8 +13,8 @@ from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_table
+from syncer.app.pipeline_vectors import pipeline_vectors
 from syncer.core.error import SourceUnavailable
-from syncer.core.field import VectorField
 from tests.app.deployment import Deployment
 
 DrawUp = Callable[..., Blueprint]
@@ -39,7 +39,7 @@ def drawn(deployment: Deployment) -> DrawUp:
             feeds = pipeline_feeds(session, "articles", parsed, table, fields)
         finally:
             session.close()
-        vectors = [VectorField("embedding", parsed.embedding.text, 4)] if parsed.embedding else []
+        vectors = pipeline_vectors("articles", parsed, fields, lambda: 4)
         return draw_up("articles", parsed, "articles", table, feeds, fields, vectors, MODEL if vectors else None)
 
     return draw
@@ -116,6 +116,40 @@ def test_another_embedding_does_not_grow(drawn: DrawUp) -> None:
     assert not drawn(embedding={"text": "{price}"}).grows_from(built.definition)
     other = {**built.definition, "embedding": {**built.definition["embedding"], "revision": "2"}}
     assert not replace(built, definition=other).grows_from(built.definition)
+
+
+def test_what_texts_are_cut_to_decides_on_the_index(drawn: DrawUp) -> None:
+    """Neither the definition of one text that is not cut, nor the fingerprint of its index, knows of it."""
+    built = drawn(embedding=TEMPLATE)
+    assert drawn(embedding=[TEMPLATE]).definition == built.definition
+    cut = drawn(embedding={**TEMPLATE, "chunk": {"tokens": 64, "overlap": 8}})
+    assert cut.definition["embedding"]["chunk"] == {"tokens": 64, "overlap": 8, "pool": None}
+    for chunk in (
+        {"tokens": 64, "overlap": 9},
+        {"tokens": 65, "overlap": 8},
+        {"tokens": 64, "overlap": 8, "pool": "mean"},
+    ):
+        changed = drawn(embedding={**TEMPLATE, "chunk": chunk})
+        assert changed.fingerprint != cut.fingerprint
+        assert not changed.grows_from(cut.definition)
+    near = drawn(embedding={**TEMPLATE, "similarity": "dot_product"})
+    assert near.definition["embedding"] == built.definition["embedding"]
+    assert not near.grows_from(built.definition)
+
+
+def test_a_further_embedding_grows(drawn: DrawUp) -> None:
+    """Behind those that there are, and of new fields too; in front of them it would change what they are called."""
+    built = drawn(embedding=TEMPLATE)
+    other = {"text": "{price} {id}", "field": "other", "chunk": {}}
+    fields = {**FIELDS, "id": "long"}
+    two = drawn(embedding=[TEMPLATE, other], fields=fields)
+    assert two.grows_from(built.definition)
+    assert two.grows_from(drawn().definition)
+    assert not built.grows_from(two.definition)
+    assert not drawn(embedding=[other, TEMPLATE], fields=fields).grows_from(built.definition)
+    three = drawn(embedding=[TEMPLATE, other, {"text": "{price}", "field": "third"}], fields=fields)
+    assert three.grows_from(two.definition)
+    assert not three.grows_from(drawn(embedding=[TEMPLATE, {**other, "text": "{price}"}], fields=fields).definition)
 
 
 def test_a_column_of_another_type_does_not_grow(deployment: Deployment, drawn: DrawUp) -> None:

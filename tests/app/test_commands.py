@@ -11,7 +11,7 @@ import pytest
 from tests.app.deployment import Deployment
 
 FIELDS = {"title": "text", "price": "integer"}
-COUNTS = {"read", "applied", "stale", "rejected", "embedded", "cached", "seconds"}
+COUNTS = {"read", "applied", "unchanged", "stale", "rejected", "embedded", "cached", "truncated", "seconds"}
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_backfill_delivers_what_no_poll_meets(loaded: Deployment) -> None:
     code, document = loaded.json("backfill", "articles", "--workers", "2")
     assert code == 0
     assert set(document) == COUNTS | {"pipeline"}
-    assert document["applied"] == 3
+    assert (document["applied"], document["unchanged"]) == (3, 2)
     refresh(loaded)
     assert found(loaded, "plum") == ["2"]
 

@@ -61,6 +61,12 @@ def test_a_poll_that_did_something_is_one_line(events: Events, logged: list[Even
     ]
 
 
+def test_texts_that_the_model_did_not_read_to_their_end_are_told(events: Events, logged: list[EventDict]) -> None:
+    """Of a poll that met some."""
+    events.polled(Polled(Report(read=3, applied=3, embedded=3, truncated=2)), 0.1)
+    assert logged[0]["truncated"] == 2
+
+
 def test_a_holder_is_named_once(events: Events, logged: list[EventDict]) -> None:
     """However often the lease is asked for; another holder is news, and so is the same one after a turn of our own."""
     for holder in ("a", "a", "b", "b"):

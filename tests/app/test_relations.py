@@ -16,9 +16,9 @@ from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.app.blueprint import Blueprint, draw_up
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_routing, pipeline_table
+from syncer.app.pipeline_vectors import pipeline_vectors
 from syncer.core.definition import differences_between
 from syncer.core.error import ConfigurationError, SourceUnavailable
-from syncer.core.field import VectorField
 from syncer.core.way import ways
 
 SCHEMA = """
@@ -101,7 +101,7 @@ def drawn(session: Session, **changes: Any) -> Blueprint:
     table = pipeline_table(session, "articles", settings)
     fields = pipeline_fields(session, "articles", settings, table)
     feeds = pipeline_feeds(session, "articles", settings, table, fields)
-    vectors = [VectorField("embedding", settings.embedding.text, 4)] if settings.embedding else []
+    vectors = pipeline_vectors("articles", settings, fields, lambda: 4)
     routing = pipeline_routing(session, "articles", settings, table)
     return draw_up("articles", settings, "articles", table, feeds, fields, vectors, None, routing=routing)
 

@@ -10,6 +10,7 @@ import pytest
 
 from syncer.app.settings import Settings
 from syncer.core.error import ConfigurationError
+from syncer.core.vector import Chunks
 
 FIVE_LINES = """
     source: {url: "postgresql://reader:s3cr:et@localhost/shop"}
@@ -376,3 +377,64 @@ def test_a_model_has_the_settings_of_its_backend(model: str, told: str, tmp_path
     )
     with pytest.raises(ConfigurationError, match=told):
         Settings.load(path, {})
+
+
+EMBEDDING = """
+    source: {url: 'postgresql://h/d'}
+    elasticsearch: {hosts: 'http://h:9200'}
+    embedding: {normalise: %s}
+    pipelines:
+      articles:
+        table: articles
+        fields: {title: text, body: text}
+        embedding: %s
+"""
+
+
+def test_a_pipeline_may_have_several_embeddings(tmp_path: Path) -> None:
+    """One section, or a list of them."""
+    one = load(EMBEDDING % ("true", "{text: '{title}', similarity: dot_product, chunk: {}}"), folder=tmp_path)
+    (of,) = one.pipelines["articles"].embeddings.values()
+    assert of.chunk is not None
+    assert of.chunk.chunks == Chunks(256, 32)
+    several = "[{text: '{title}'}, {text: '{body}', field: b, chunk: {tokens: 64, overlap: 0, pool: mean}}]"
+    found = load(EMBEDDING % ("true", several), folder=tmp_path).pipelines["articles"].embeddings
+    assert [(place, of.field) for place, of in found.items()] == [
+        (("embedding", 0), "embedding"),
+        (("embedding", 1), "b"),
+    ]
+    assert load(EMBEDDING % ("true", ""), folder=tmp_path).pipelines["articles"].embeddings == {}
+
+
+@pytest.mark.parametrize(
+    ("normalise", "embedding", "said"),
+    [
+        ("true", "[{text: '{title}'}, {text: '{body}'}]", "embedding[1].field: embedding is a field already"),
+        ("true", "[{text: '{title}', field: body}]", "embedding[0].field: body is a field already"),
+        ("true", "[{text: '{title}'}, {text: '{x}', field: b}]", "embedding[1].text: x is not among the fields"),
+        ("true", "[{text: '{title}'}, {text: b}]", "embedding[1].text: names no field"),
+        ("true", "[{text: '{title}'}, {txt: b}]", "embedding[1].txt: unknown setting; did you mean text?"),
+        ("true", "[]", "embedding: must not be empty"),
+        ("true", "{txt: b}", "embedding.txt: unknown setting; did you mean text?"),
+        ("true", "{text: '{title}', chunk: {token: 3}}", "chunk.token: unknown setting; did you mean tokens?"),
+        (
+            "true",
+            "{text: '{title}', chunk: {overlap: 128}}",
+            "chunk.overlap: must be less than half of tokens, which is",
+        ),
+        ("true", "{text: '{title}', chunk: {pool: max}}", "chunk.pool: must be 'mean'"),
+        ("true", "{text: '{title}', similarity: near}", "embedding.similarity: must be 'cosine', "),
+        (
+            "false",
+            "{text: '{title}', similarity: dot_product}",
+            "embedding.similarity: must be max_inner_product where",
+        ),
+    ],
+)
+def test_a_mistake_in_an_embedding_is_named_with_its_number(
+    normalise: str, embedding: str, said: str, tmp_path: Path
+) -> None:
+    """Where there is a list of them."""
+    assert f"pipelines.articles.{said}" in refused(EMBEDDING % (normalise, embedding), folder=tmp_path).replace(
+        "embedding.chunk", "chunk"
+    )

@@ -11,7 +11,9 @@ import pytest
 
 from syncer.adapters.postgres.state import PostgresStateStore
 from syncer.core.settlement import Settlement
+from syncer.core.text_counts import TextCounts
 from tests.app.deployment import Deployment
+from tests.app.test_model import MODEL
 
 
 def status(deployment: Deployment) -> dict[str, Any]:
@@ -90,6 +92,21 @@ def test_a_watermark_without_zone_is_told_in_utc(loaded: Deployment) -> None:
     assert loaded.run("run", "--once")[0] == 0
     one = status(loaded)
     assert 0 <= one["lag_seconds"] < one["horizon_lag_seconds"] < 60
+
+
+def test_what_became_of_texts_is_told(loaded: Deployment) -> None:
+    """Of a pipeline that embeds; the hit ratio once there were texts, and what helps where some were cut."""
+    assert status(loaded)["texts"] is None
+    loaded.configure(model=MODEL, embedding={"text": "{title}"})
+    assert status(loaded)["texts"] == {"embedded": 0, "cached": 0, "truncated": 0, "hit_ratio": None}
+    assert "embedded" not in loaded.run("status")[1]
+    store = PostgresStateStore(loaded.postgres_url, "syncer")
+    store.record(status(loaded)["index"], Settlement(texts=TextCounts(30, 10, 2)))
+    store.close()
+    assert status(loaded)["texts"] == {"embedded": 30, "cached": 10, "truncated": 2, "hit_ratio": 0.25}
+    out = " ".join(loaded.run("status")[1].split())
+    assert "30 texts embedded, 10 found in the cache (hit ratio 25.0%)" in out
+    assert "did not read: 2; embedding.chunk splits them" in out
 
 
 def test_it_works_while_elasticsearch_is_down(loaded: Deployment) -> None:

@@ -368,3 +368,63 @@ def test_tombstones_that_cannot_be_read_or_pruned_are_told(migrated: Deployment,
     assert (finding["severity"], finding["what"]) == ("error", f"{reader} may not read syncer.tombstones")
     migrated.sql(finding["sql"])
     assert trouble(migrated) == []
+
+
+def wakeups(deployment: Deployment) -> list[str]:
+    """The tables that tell of each commit."""
+    with psycopg.connect(deployment.postgres_url) as connection:
+        found = connection.execute(
+            "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'wakeup_syncer' ORDER BY 1"
+        )
+        return [row[0] for row in found]
+
+
+def test_wakeups_are_installed_for_who_asks(migrated: Deployment) -> None:
+    """Of all tables that its documents are made of; until then, and for tables that came later, check says what is
+    missing. They go again when nobody asks, and with the others."""
+    assert migrated.run(*INSTALL)[0] == 0
+    assert trouble(migrated) == []
+    migrated.configure(poll={"wakeup": "notify"})
+    (finding,) = trouble(migrated)
+    assert (finding["setting"], finding["what"], finding["remedy"]) == (
+        "pipelines.articles.poll.wakeup",
+        "no trigger tells of each commit that changes public.articles",
+        "syncer install-triggers articles",
+    )
+    migrated.sql(finding["sql"])
+    assert (trouble(migrated), wakeups(migrated)) == ([], ["articles"])
+    migrated.sql(RELATED)
+    migrated.configure(poll={"wakeup": "notify"}, relations=RELATIONS)
+    assert migrated.run(*INSTALL)[0] == 0
+    assert wakeups(migrated) == ["article_tags", "articles", "authors", "tags"]
+    migrated.configure(relations=RELATIONS)
+    assert migrated.run(*INSTALL)[0] == 0
+    assert wakeups(migrated) == []
+    migrated.configure(poll={"wakeup": "notify"})
+    assert migrated.run(*INSTALL)[0] == 0
+    assert migrated.run(*REMOVE)[0] == 0
+    assert (wakeups(migrated), triggers(migrated)[:1]) == ([], ["tombstone_delete_syncer"])
+
+
+def test_a_table_wakes_the_one_of_two_pipelines_that_asks(migrated: Deployment) -> None:
+    """Whichever of them the triggers are installed for; of the other one nothing is told."""
+    alias = {"alias": f"{migrated.prefix}-more", "replicas": 0}
+    other = {"table": "articles", "index": alias, "poll": {"wakeup": "notify"}}
+    migrated.configure(pipelines={"articles": {"table": "articles"}, "more": other})
+    assert migrated.run(*INSTALL)[0] == 0
+    assert wakeups(migrated) == ["articles"]
+    migrated.configure(pipelines={"articles": {"table": "articles"}, "more": {**other, "poll": {}}})
+    assert migrated.run("install-triggers", "more")[0] == 0
+    assert wakeups(migrated) == []
+
+
+def test_a_view_is_woken_by_the_tables_of_its_feeds(migrated: Deployment) -> None:
+    """Nothing else can tell."""
+    migrated.sql("CREATE VIEW titles AS SELECT id, title FROM articles")
+    index = {"alias": f"{migrated.prefix}-titles", "replicas": 0}
+    titles = {"table": "titles", "key": "id", "feeds": {"articles": {}}, "index": index, "poll": {"wakeup": "notify"}}
+    migrated.configure(pipelines={"titles": titles})
+    assert "pipelines.titles.poll.wakeup" in {finding["setting"] for finding in trouble(migrated)}
+    assert migrated.run("install-triggers", "titles")[0] == 0
+    assert wakeups(migrated) == ["articles"]
+    assert "pipelines.titles.poll.wakeup" not in {finding["setting"] for finding in trouble(migrated)}

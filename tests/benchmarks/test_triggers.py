@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import platform
 import statistics
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -15,8 +19,9 @@ import pytest
 
 from syncer.adapters.postgres.catalog import read_table
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
+from syncer.adapters.postgres.wakeup_triggers import CHANNEL
 from syncer.core.error import SourceUnavailable
-from tests.adapters.postgres.noting import install
+from tests.adapters.postgres.noting import install, install_all
 from tests.services.postgres import OwnPostgres, bin_dir
 
 pytestmark = pytest.mark.benchmark
@@ -34,6 +39,7 @@ BODY = "x" * 500
 TURNS = 100
 BULK_TURNS = 21
 BULK_ROWS = 20_000
+WRITER_TURNS = 15
 
 Connection = psycopg.Connection[Any]
 
@@ -62,8 +68,35 @@ def test_writes_without_and_with_triggers(server: tuple[OwnPostgres, str]) -> No
         print(f"medians of {BULK_TURNS} turns of one statement on {BULK_ROWS:,} rows")
         for kind, statement in BULK.items():
             _compare(kind, BULK_ROWS, BULK_TURNS, partial(_bulk, connection, statement))
-        version = connection.info.server_version // 10_000
+        _print_machine(connection)
+
+
+def test_writers_without_and_with_wakeups(server: tuple[OwnPostgres, str], tmp_path: Path) -> None:
+    """Rows inserted one at a time, each in a transaction of its own, by one writer and by four at once.
+
+    Both tables have the triggers that note what is deleted; those of the second one tell of each commit besides, and
+    somebody listens.
+    """
+    postgres, fsync = server
+    rows = 400 if fsync == "on" else 4000
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        for table in TABLES:
+            connection.execute(SCHEMA.format(table).encode())
+            connection.execute(f"CREATE SEQUENCE {table}_id CACHE 100".encode())
+            _install(postgres.url(), table, wakes=table == TABLES[1])
+            insert = f"INSERT INTO {table} VALUES (nextval('{table}_id'), 1, '{BODY}');"
+            (tmp_path / table).write_text(insert)
+        print(f"\nfsync {fsync}, rows of 0.5 kB; rows/s, medians of {WRITER_TURNS} turns of {rows} rows")
+        with _listening(postgres.url()):
+            for writers in (1, 4):
+                work = partial(_pgbench, postgres, tmp_path, writers, rows)
+                _compare(f"{writers} writers", rows, WRITER_TURNS, work)
+        _print_machine(connection)
+
+
+def _print_machine(connection: Connection) -> None:
     memory = psutil.virtual_memory().total / 2**30
+    version = connection.info.server_version // 10_000
     print(f"({psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, PostgreSQL {version})")
 
 
@@ -74,11 +107,11 @@ BULK = {
 }
 
 
-def _install(url: str) -> None:
+def _install(url: str, name: str = "item", *, wakes: bool = False) -> None:
     session = Session(url, setting="source.url", settings=SOURCE_SETTINGS, unavailable=SourceUnavailable)
     table = read_table(
         session,
-        "item",
+        name,
         key=(),
         watermark="updated_at",
         watermark_zone=None,
@@ -87,7 +120,7 @@ def _install(url: str) -> None:
         routing=None,
         setting="pipelines.items",
     )
-    install(session, table)
+    install_all(session, table) if wakes else install(session, table)
     session.close()
 
 
@@ -126,3 +159,28 @@ def _delete(connection: Connection, table: str, id_: int) -> None:
 
 def _bulk(connection: Connection, statement: str, table: str, turn: int) -> None:
     connection.execute(statement.format(table, BODY, turn * BULK_ROWS, BULK_ROWS).encode())
+
+
+def _pgbench(postgres: OwnPostgres, scripts: Path, writers: int, rows: int, table: str, _turn: int) -> None:
+    each = ["-c", str(writers), "-j", str(min(writers, 2)), "-t", str(rows // writers)]
+    command = [str(postgres.bin_dir / "pgbench"), "-n", "-M", "prepared", *each, "-f", str(scripts / table)]
+    subprocess.run([*command, postgres.url()], check=True, capture_output=True)
+
+
+@contextmanager
+def _listening(url: str) -> Iterator[None]:
+    """Hear what is told, as a daemon does."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"LISTEN {CHANNEL}".encode())
+        ended = threading.Event()
+
+        def hear() -> None:
+            while not ended.is_set():
+                for _ in connection.notifies(timeout=0.2):
+                    pass
+
+        thread = threading.Thread(target=hear)
+        thread.start()
+        yield
+        ended.set()
+        thread.join()

@@ -60,6 +60,44 @@ def test_all_who_wait_are_woken() -> None:
         assert all(each.result() for each in waiting)
 
 
+def test_an_alarm_ends_one_wait(clock: AnyClock) -> None:
+    """Also the next one, where nobody waits; however often it rings until then."""
+    alarm = clock.alarm()
+    assert alarm.rung_at < clock.monotonic()
+    before = clock.monotonic()
+    alarm.ring(before)
+    alarm.ring(before + 1)
+    assert alarm.wait(1e9) is True
+    assert clock.monotonic() - before < 60
+    assert alarm.rung_at == before + 1
+    assert alarm.wait(0.01) is False
+    assert clock.monotonic() - before >= 0.009
+    assert alarm.wait(-1) is False
+
+
+def test_nobody_waits_for_an_alarm_once_the_clock_is_stopped(clock: AnyClock) -> None:
+    """Whether it rings or not."""
+    alarm, silent = clock.alarm(), clock.alarm()
+    clock.stop()
+    alarm.ring(0)
+    before = clock.monotonic()
+    assert [each.wait(1e9) for each in (alarm, silent, alarm, silent)] == [True] * 4
+    assert clock.monotonic() - before < 60
+
+
+def test_who_waits_for_an_alarm_hears_it_and_the_stop() -> None:
+    """Pipelines wait on threads of their own."""
+    clock = SystemClock()
+    rung, silent = clock.alarm(), clock.alarm()
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.submit(rung.wait, 60), threads.submit(silent.wait, 60)
+        rung.ring(1)
+        assert one.result() is True
+        assert not other.done()
+        clock.stop()
+        assert other.result() is True
+
+
 @pytest.fixture(name="alarm")
 def _alarm() -> Iterator[Callable[[Callable[[], None]], None]]:
     """Call it with what to do on each SIGALRM; they come every other millisecond."""
@@ -81,8 +119,10 @@ def test_a_signal_handler_may_stop_it_at_any_moment(alarm: Callable[[Callable[[]
     end = time.monotonic() + 1
     while time.monotonic() < end:
         clock = SystemClock()
-        while not clock.wait(0.00001):
-            pass
+        bell = clock.alarm()
+        while not (clock.wait(0.00001) or bell.wait(0.00001)):
+            bell.ring(0)
+            assert bell.wait(1)
 
 
 def test_a_clock_in_memory_can_be_set_while_no_time_passes() -> None:

@@ -22,6 +22,7 @@ from syncer.core.error import (
     SyncerError,
 )
 from syncer.core.settlement import DeadLetter, Settlement
+from syncer.core.text_counts import TextCounts
 from tests.contract.examples import CHECKPOINT, INDEX, NOON, RECORD
 from tests.contract.shared_state import PostgresState
 from tests.services.pooling_proxy import PoolingProxy
@@ -171,6 +172,23 @@ def test_a_settlement_that_fails_leaves_nothing(store: PostgresStateStore) -> No
         lease.commit(Settlement({"items": checkpoint}, letters))
     assert (store.overview(INDEX).checkpoints, store.overview(INDEX).dead_letters) == ({}, 0)
     assert lease.commit(Settlement({"items": checkpoint}, letters[:1])) == 1
+    lease.release()
+
+
+def test_a_settlement_without_texts_leaves_the_record_alone(
+    postgres_state: PostgresState, store: PostgresStateStore
+) -> None:
+    """A quiet poll commits its checkpoint every few seconds: no version of the index's row each time."""
+
+    def row_version() -> object:
+        return postgres_state.execute("SELECT xmin::text FROM syncer.indices")
+
+    lease = store.acquire(INDEX)
+    before = row_version()
+    lease.commit(Settlement({"items": CHECKPOINT}))
+    assert row_version() == before
+    lease.commit(Settlement({"items": CHECKPOINT}, texts=TextCounts(embedded=1)))
+    assert row_version() != before
     lease.release()
 
 

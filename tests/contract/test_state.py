@@ -17,6 +17,7 @@ from syncer.core.key_range import KeyRange
 from syncer.core.position import BEGINNING, START, Position
 from syncer.core.settlement import Checkpoint, DeadLetter, Settlement
 from syncer.core.source_state import SourceIdentity
+from syncer.core.text_counts import TextCounts
 from syncer.ports import Lease
 from tests.contract.examples import CHECKPOINT, INDEX, NOON, ODD_KEYS, RECORD, a_letter
 from tests.contract.shared_state import SharedState, Store
@@ -165,6 +166,26 @@ def test_dead_letters_are_kept_until_a_good_write_with_a_higher_number(store: St
     assert settle(Settlement()) == 2
     assert list(store.dead_letters(INDEX)) == [one, two]
     assert store.overview(INDEX).dead_letters == 2
+    progress.release()
+
+
+@pytest.mark.parametrize("by", ["lease", "record", "backfill"])
+def test_texts_add_up(store: Store, lease: Lease, by: str) -> None:
+    """From nothing, in the record of their index alone; whoever settles."""
+    progress = store.backfill(INDEX)
+    part = KeyRange(0, None, None, 3)
+    progress.plan([part])
+    settle: Callable[[Settlement], int] = {
+        "lease": lease.commit,
+        "record": lambda settlement: store.record(INDEX, settlement),
+        "backfill": lambda settlement: progress.advance(part, settlement),
+    }[by]
+    other = store.register(replace(RECORD, name="others-1", pipeline="others"))
+    assert other.texts == TextCounts()
+    for settlement in (Settlement(texts=TextCounts(5, 3, 1)), Settlement(), Settlement(texts=TextCounts(cached=2))):
+        assert settle(settlement) == 0
+    texts = {record.name: record.texts for record in store.indices()}
+    assert texts == {INDEX: TextCounts(5, 5, 1), other.name: TextCounts()}
     progress.release()
 
 

@@ -49,6 +49,13 @@ def test_vectors_come_back_byte_for_byte(cache: VectorCache) -> None:
     assert cache.get(MODEL, [digest("7"), digest("7")]) == {digest("7"): VECTORS[digest("7")]}
 
 
+def test_values_are_of_any_length(cache: VectorCache) -> None:
+    """That of a text in pieces holds the vectors of all of them."""
+    values = {digest(f"{pieces}"): random.Random(pieces).randbytes(4 * 384 * pieces) for pieces in (1, 3, 800)}
+    cache.put(MODEL, values)
+    assert cache.get(MODEL, list(values)) == values
+
+
 def test_nothing_is_asked_and_nothing_is_put(cache: VectorCache) -> None:
     """A batch may have no texts."""
     cache.put(MODEL, {})

@@ -173,6 +173,26 @@ def test_vectors_are_compared_to_within_what_servers_round(there: list[float] | 
 
 
 @pytest.mark.parametrize(
+    ("there", "same"),
+    [
+        ([{"vector": [0.6, -0.8]}, {"vector": [0.0, 1.0000001]}], True),
+        ([{"vector": [0.0, 1.0]}, {"vector": [0.6, -0.8]}], False),
+        ([{"vector": [0.6, -0.8]}], False),
+        ([{"vector": [0.6, -0.8]}, {}], False),
+        ([{"vector": [0.6, -0.8]}, {"vector": [0.0, 1.0], "text": "x"}], False),
+        ([[0.6, -0.8], [0.0, 1.0]], False),
+        ([0.6, -0.8], False),
+        (None, False),
+    ],
+)
+def test_vectors_of_pieces_are_compared_one_by_one(there: list[Any] | None, same: bool) -> None:
+    """In their order, and nothing beside them."""
+    vectors = {"v": (struct.pack("<2f", 0.6, -0.8), struct.pack("<2f", 0.0, 1.0))}
+    source: dict[str, Any] = {} if there is None else {"v": there}
+    assert same_document(a_draft(texts={"v": "text"}), vectors, a_document(**source)) is same
+
+
+@pytest.mark.parametrize(
     ("body", "source", "same"),
     [
         ('{"v": [0.123456789123, 3e3]}', {"v": [0.12345679, 3000.0]}, True),

@@ -204,6 +204,20 @@ def test_the_first_embedding_is_an_addition() -> None:
     assert not only_adds(BUILT, without)
 
 
+def test_a_further_embedding_is_an_addition() -> None:
+    """Behind the first one, whatever it is made of; not where another one goes or changes."""
+    one = changed(lambda d: d["embedding"].update(further={"summary": {"template": "{body}"}}))
+    properties(one).update(summary={"type": "dense_vector"})
+    assert only_adds(BUILT, one)
+    assert not only_adds(one, BUILT)
+    other = deepcopy(dict(one))
+    other["embedding"]["further"]["summary"].update(chunk={"tokens": 64})
+    assert not only_adds(one, other)
+    other["embedding"]["further"] = {**one["embedding"]["further"], "more": {"template": "{isbn}"}}
+    assert only_adds(one, other)
+    assert not only_adds(one, {**other, "embedding": {**other["embedding"], "template": "{body}"}})
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -98,6 +98,15 @@ def test_the_feed_of_a_query_is_noted_by_columns() -> None:
     assert noted_tables([of], [Feed(a_table("line"))]) == [NotedTable(a_table("line"), frozenset({"article"}))]
 
 
+def test_a_table_wakes_whoever_of_the_configuration_asks() -> None:
+    """Related ones too, and those that other pipelines share; not what no such pipeline reads."""
+    ways = [(BY_AUTHOR, BY_COUNTRY)]
+    plain, waking = Feed(ARTICLE, ways), Feed(AUTHOR, [(BY_COUNTRY,)], wakes=True)
+    assert [noted.wakes for noted in noted_tables([plain], [waking])] == [False, True, True]
+    assert [noted.wakes for noted in noted_tables([waking], [plain])] == [True, True]
+    assert not any(noted.wakes for noted in noted_tables([plain]))
+
+
 def test_a_feed_without_watermark_has_every_change_noted() -> None:
     """Of several feeds the tables with the key come first."""
     without = a_table("price", watermark=None)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from syncer.adapters.memory.source import MemoryKeyFeed
+from syncer.adapters.memory.wakeups import MemoryWakeups
 from syncer.core.change import Document, Write
 from syncer.core.error import LeaseError, TransientError
 from syncer.core.index import Phase, Role
@@ -58,6 +59,8 @@ RELATIONS = 0.4
 ROUTED_BY_OTHERS = 0.7
 #: And so: another pipeline of the process reads the same feeds.
 NEIGHBOURS = 0.4
+#: And so: polls are woken, by commits and by nothing, and not by every commit.
+WAKEUPS = 0.4
 
 Session = Generator[Polled, None, None]
 
@@ -89,6 +92,10 @@ class History:
         self.neighbour: Neighbour | None = None
         if random.Random(f"neighbours {seed}").random() < NEIGHBOURS:
             self.neighbour = Neighbour(self.world, self.shared_reads)
+        self.wakeups: MemoryWakeups | None = None
+        if random.Random(f"wakeups {seed}").random() < WAKEUPS:
+            self.wakeups = MemoryWakeups(self.world.clock)
+            self.world.pipeline = replace(self.world.pipeline, wakeups=self.wakeups)
         self.audit = Audit(self.world, self.writers)
         self.writers.deletes = self.world.table.triggers
         self.writers.bad = "dead letters" in self.has
@@ -117,6 +124,8 @@ class History:
             steps += [(self.rebuild, 3), (self.roll_back, 2)]
         if self.neighbour:
             steps += [(self.neighbour.poll, 10)]
+        if self.wakeups:
+            steps += [(self.wakeups.wake, 8)]
         for _ in range(STEPS):
             self._one_of(steps)
         self._calm_down()
@@ -194,7 +203,7 @@ class History:
         with suppress(TransientError, LeaseError, Killed):
             progress = pipeline.store.backfill(self.world.record.name)
             try:
-                backfill(pipeline, self.world.record.name, progress)
+                backfill(pipeline, self.world.record.name, progress, skip_unchanged=True)
             finally:
                 progress.release()
 
@@ -240,6 +249,8 @@ class History:
                     happenings += [(self.related.write, 1)]
                 if self.neighbour:
                     happenings += [(self.neighbour.poll, 2)]
+                if self.wakeups:
+                    happenings += [(self.wakeups.wake, 2)]
                 self._one_of(happenings)
             finally:
                 self.depth -= 1

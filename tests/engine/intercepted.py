@@ -87,7 +87,8 @@ def intercepted(pipeline: Pipeline, around: Around) -> Pipeline:
     return replace(
         pipeline,
         reader=reader,
-        embedding=embedding and Embedding(port("embedder", embedding._embedder), port("cache", embedding._cache)),
+        embedding=embedding
+        and Embedding(port("embedder", embedding._embedder), port("cache", embedding._cache), embedding._chunks),
         sink=lambda index: port("sink", pipeline.sink(index)),
         sides=sides,
         indices=port("indices", pipeline.indices),

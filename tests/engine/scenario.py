@@ -16,6 +16,7 @@ from syncer.core.error import LeaseError, TransientError
 from syncer.core.index import Phase
 from syncer.core.key import Key
 from syncer.core.outcome import Deferred, Outcome, Rejected
+from syncer.core.vector import Chunks
 from syncer.engine.backfill import backfill
 from syncer.engine.polled import Polled
 from syncer.engine.resync import resync
@@ -58,7 +59,7 @@ class Scenario:
         self.calls: list[str] = []
         self.busy: set[Key] = set()
         self.late: list[Call] = []
-        world = self.world = a_world(batch_rows=4, range_rows=4, pages=5, embedding=True)
+        world = self.world = a_world(batch_rows=4, range_rows=4, pages=5, embedding=True, chunks=Chunks(5, 0))
         world.table.triggers = True
         world.pipeline = replace(
             of_visible_rows(world.pipeline),
@@ -140,7 +141,7 @@ class Scenario:
             pipeline = self._process().pipeline
             progress = pipeline.store.backfill(self.world.record.name)
             try:
-                backfill(pipeline, self.world.record.name, progress)
+                backfill(pipeline, self.world.record.name, progress, skip_unchanged=True)
             finally:
                 progress.release()
 

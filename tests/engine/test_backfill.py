@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from syncer.adapters.json import OrJson
 from syncer.adapters.memory.source import MemoryDocuments, MemoryKeyFeed
+from syncer.adapters.memory.vector_cache import MemoryVectorCache
 from syncer.core.error import SinkUnavailable, TooManyRejections
 from syncer.core.outcome import Deferred, Rejected
 from syncer.engine.backfill import Backfilled, backfill
+from syncer.engine.embed import Embedding
 from syncer.engine.pacing import Pacing
 from syncer.engine.resync import resync
+from syncer.engine.transform import Transform
 from tests.builders import World, a_world
 
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
-def run(world: World, *, restart: bool = False, workers: int = 1) -> Backfilled:
+
+def run(
+    world: World, *, restart: bool = False, workers: int = 1, skip_unchanged: bool = False, **replacements: Any
+) -> Backfilled:
     progress = world.store.backfill(world.record.name)
     try:
-        return backfill(world.pipeline, world.record.name, progress, restart=restart, workers=workers)
+        return backfill(
+            replace(world.pipeline, **replacements),
+            world.record.name,
+            progress,
+            restart=restart,
+            workers=workers,
+            skip_unchanged=skip_unchanged,
+        )
     finally:
         progress.release()
 
@@ -45,6 +63,63 @@ def test_every_row_is_delivered_once(workers: int) -> None:
     report = run(world, workers=workers).report
     assert (report.read, report.applied) == (100, 100)
     assert world.equal()
+
+
+def test_what_the_index_holds_already_is_not_written() -> None:
+    """It counts as applied; what differs is written, whatever the watermark says, and what is not there."""
+    world = filled(50)
+    run(world)
+    before = {key: world.index.version(key) for key in (("0001",), ("0002",), ("0003",))}
+    world.table.put(("0002",), LONG_AGO, n=-1)
+    world.table.put(("new",), n=1)
+    world.written.clear()
+    report = run(world, skip_unchanged=True).report
+    assert (report.read, report.applied, report.unchanged) == (51, 51, 49)
+    assert sorted({write.key for write in world.written}) == [("0002",), ("new",)]
+    assert world.equal()
+    assert world.index.version(("0001",)) == before[("0001",)]
+
+
+def test_of_a_document_that_is_left_as_it_is_the_vector_is_kept() -> None:
+    """The cache forgets what nobody wants, and a rebuild wants all of them."""
+    wanted: list[bytes] = []
+
+    class Noting(MemoryVectorCache):
+        def get(self, fingerprint: str, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
+            wanted.extend(digests)
+            return super().get(fingerprint, digests)
+
+    world = a_world(embedding=True)
+    for i in range(3):
+        world.table.put((f"{i}",), text=f"text {i}")
+    world.worker().run_once()
+    world.table.put(("3",), text="text 3")
+    embedding = Embedding(world.embedder, Noting())
+    report = run(world, skip_unchanged=True, embedding=embedding).report
+    assert (report.unchanged, report.embedded) == (3, 1)
+    assert len(wanted) == 4
+
+
+def test_a_document_that_is_left_as_it_is_closes_its_dead_letter() -> None:
+    """Its row is again what the index holds."""
+    world = filled(1)
+    run(world)
+    world.answers = {("0000",): Rejected("bad", "bad")}
+    world.table.put(("0000",), LONG_AGO, n=-1)
+    run(world, skip_unchanged=True)
+    assert len(world.dead_letters()) == 1
+    world.table.put(("0000",), LONG_AGO, n=0)
+    assert run(world, skip_unchanged=True).report.unchanged == 1
+    assert world.dead_letters() == []
+
+
+def test_with_a_transform_every_document_is_written() -> None:
+    """The hash is the row's, and what is made of it may have changed."""
+    world = filled(5)
+    run(world)
+    transform = Transform(lambda document: document, OrJson(), batch=False)
+    report = run(world, skip_unchanged=True, transform=transform).report
+    assert (report.applied, report.unchanged) == (5, 0)
 
 
 def test_a_backfill_that_failed_goes_on_where_it_was() -> None:

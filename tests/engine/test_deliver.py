@@ -19,6 +19,7 @@ from syncer.core.outcome import Applied, Outcome, Rejected, Stale
 from syncer.engine.batch import Routings
 from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.pacing import Pacing
+from syncer.engine.write import Writing
 from syncer.ports import Documents, Sink
 from tests.builders import World, a_world
 
@@ -66,19 +67,19 @@ def a_delivery(
     draw: Draw = Draw.AFTER_HYDRATION,
     recheck_created: bool = False,
     flights: int = 4,
+    skip_unchanged: bool = False,
 ) -> Delivery:
+    pacing = Pacing()
     return Delivery(
         ToldDocuments(MemoryDocuments(world.table), numbers.story),
-        None,
-        sink,
+        Writing(None, sink, clock=world.clock, pacing=pacing, prove=lambda: None, skip_unchanged=skip_unchanged),
         numbers,
         draw=draw,
         executor=ThreadPoolExecutor(4),
         clock=world.clock,
-        pacing=Pacing(),
+        pacing=pacing,
         flights=flights,
         recheck_created=recheck_created,
-        prove=lambda: None,
         on_overtaken=lambda: numbers.story.append("overtaken"),
     )
 
@@ -108,7 +109,7 @@ def test_a_key_is_never_in_two_writes_at_once() -> None:
     met: list[Key] = []
     together = threading.Barrier(2, timeout=10)
 
-    class Slow:
+    class Slow(MemorySink):
         def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
             met.extend(write.key for write in writes if write.key in flying)
             flying.extend(write.key for write in writes)
@@ -120,7 +121,7 @@ def test_a_key_is_never_in_two_writes_at_once() -> None:
             return outcomes
 
     batches = [Keys([("a",)]), Keys([("b",)]), Keys([("c",)]), Keys([("c",)]), Keys([("c",)])]
-    delivered = list(a_delivery(world, Slow(), Numbers([])).run(batches))
+    delivered = list(a_delivery(world, Slow(index), Numbers([])).run(batches))
     assert met == []
     assert [batch for batch, _ in delivered] == batches
 
@@ -133,7 +134,7 @@ def test_batches_come_back_in_order_whichever_is_written_first() -> None:
         world.table.put(key, n=1)
     second_written = threading.Event()
 
-    class SecondFirst:
+    class SecondFirst(MemorySink):
         def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
             if writes[0].key == ("0",):
                 assert second_written.wait(10)
@@ -141,7 +142,8 @@ def test_batches_come_back_in_order_whichever_is_written_first() -> None:
                 second_written.set()
             return [index.apply(write) for write in writes]
 
-    order = [batch.keys[0] for batch, _ in a_delivery(world, SecondFirst(), Numbers([])).run([Keys([k]) for k in keys])]
+    delivery = a_delivery(world, SecondFirst(index), Numbers([]))
+    order = [batch.keys[0] for batch, _ in delivery.run([Keys([key]) for key in keys])]
     assert order == keys
 
 
@@ -208,7 +210,7 @@ def test_what_a_failed_batch_left_is_ended_before_the_error_is_raised() -> None:
         world.table.put(key, n=1)
     ended = []
 
-    class Failing:
+    class Failing(MemorySink):
         def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
             if writes[0].key == ("0",):
                 raise SinkUnavailable("away")
@@ -217,7 +219,7 @@ def test_what_a_failed_batch_left_is_ended_before_the_error_is_raised() -> None:
             return outcomes
 
     with pytest.raises(SinkUnavailable):
-        list(a_delivery(world, Failing(), Numbers([])).run([Keys([key]) for key in keys]))
+        list(a_delivery(world, Failing(index), Numbers([])).run([Keys([key]) for key in keys]))
     assert set(ended) <= set(keys[1:])
     assert len(index.documents()) == len(ended)
 

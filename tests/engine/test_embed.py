@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from syncer.adapters.memory.source import MemoryKeyFeed
+from syncer.core.outcome import Rejected
+from syncer.core.text_counts import TextCounts
+from syncer.engine.backfill import backfill
 from syncer.engine.rebuild import rebuild
+from syncer.engine.resync import resync
 from tests.builders import a_world
 
 
@@ -41,3 +46,30 @@ def test_a_row_whose_text_has_no_vector_is_a_dead_letter() -> None:
     world.worker().run_once()
     assert len(world.index.vectors()) == 4
     assert world.dead_letters() == []
+
+
+def test_what_became_of_texts_adds_up_in_the_record_of_their_index() -> None:
+    """Whoever delivers: a load, polls, a backfill, a resync; and the second look at a row that was refused."""
+    world = a_world(embedding=True)
+    world.embedder.window = len("text 0")
+    for i in range(12):
+        world.table.put((f"{i:03}",), text=f"text {i}")
+    expected = world.worker().run_once().texts
+    assert (expected.embedded, expected.truncated) == (12, 2)
+    assert world.record.texts == expected
+    with world.following() as poll:
+        world.table.put(("000",), text="text 1")
+        world.table.put(("001",), text="a new text")
+        polled = poll().report.texts
+    assert polled.truncated == 1
+    expected += polled
+    assert world.record.texts == expected
+    store, index = world.store, world.record.name
+    progress = store.backfill(index)
+    expected += backfill(world.pipeline, index, progress).report.texts
+    progress.release()
+    assert world.record.texts == expected
+    world.answers[("000",)] = Rejected("bad", "bad")
+    feed = MemoryKeyFeed(world.table, [("000",), ("001",)])
+    expected += resync(world.pipeline, world.pipeline.reader().documents, index, feed).texts + TextCounts(cached=1)
+    assert world.record.texts == expected

@@ -40,5 +40,6 @@ def test_a_seed_is_the_same_history_again() -> None:
 def test_the_histories_have_everything_in_them() -> None:
     """None of the features was left out by chance."""
     assert set().union(*(History(seed).has for seed in SEEDS)) == set(FEATURES)
+    assert sum(History(seed).wakeups is not None for seed in SEEDS) > 40
     assert sum(History(seed).rebuilds for seed in SEEDS) > 20
     assert sum(History(seed).related is not None for seed in SEEDS) > 40

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
@@ -12,7 +12,9 @@ import pytest
 
 from syncer.adapters.memory.sink import MemorySink
 from syncer.adapters.memory.source import MemoryKeyFeed
-from syncer.core.change import Document, Removal, Write
+from syncer.core.change import Document, Draft, Removal, Write
+from syncer.core.held import Held
+from syncer.core.key import Key
 from syncer.core.outcome import Deferred, Outcome, Rejected
 from syncer.engine.backfill import backfill
 from syncer.engine.pipeline import Pipeline
@@ -270,6 +272,9 @@ class Answering:
 
     def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         return [self._answer(write) or self._sink.write([write])[0] for write in writes]
+
+    def held(self, drafts: Sequence[Draft]) -> Mapping[Key, Held]:
+        return self._sink.held(drafts)
 
     def _answer(self, write: Write) -> Outcome | None:
         there = isinstance(write, Removal) and write.routing == self._routing

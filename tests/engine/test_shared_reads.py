@@ -143,6 +143,16 @@ def test_what_was_seen_before_is_not_taken(table: MemoryTable, clock: MemoryCloc
     assert other.reads.observe() is not seen
 
 
+def test_what_was_seen_before_word_of_a_commit_is_not_taken(sides: tuple[Side, Side], clock: MemoryClock) -> None:
+    """It lacks that commit, and the pause after it would be a whole one; word that is older asks for nothing new."""
+    one, other = sides
+    seen = one.reads.observe()
+    clock.advance(YOUNG_SECONDS / 2)
+    fresh = other.reads.observe(clock.monotonic())
+    assert fresh is not seen
+    assert one.reads.observe(clock.monotonic()) is fresh
+
+
 def test_a_crash_that_one_has_noticed_the_others_notice_too(
     sides: tuple[Side, Side], table: MemoryTable, clock: MemoryClock
 ) -> None:

@@ -23,7 +23,7 @@ from syncer.core.error import AccessDenied, ConfigurationError, StateUnavailable
 from tests.contract.shared_state import execute
 
 ROOT = Path(__file__).parents[2]
-HEAD = "0007"
+HEAD = "0008"
 
 #: Any name is allowed, and has to be quoted.
 NAMES = ["syncer", "My-Schema", """user "a" 'b' %s :c \\ d.e"""]
@@ -114,7 +114,7 @@ def test_every_table_and_column_says_what_it_is(postgres_url: str) -> None:
 
 
 def test_an_upgrade_keeps_what_was_stored(postgres_url: str, session: Session) -> None:
-    """Of the first revision: nothing is verified yet, and no dead letter is delivered again by itself."""
+    """Of the first revision: nothing is verified or counted yet, and no dead letter is delivered again by itself."""
     execute(postgres_url, "CREATE SCHEMA syncer")
     with session.transaction() as connection:
         command.upgrade(alembic_config(connection, "syncer"), "0001")
@@ -131,10 +131,10 @@ def test_an_upgrade_keeps_what_was_stored(postgres_url: str, session: Session) -
     assert migrate(postgres_url, "syncer") == ("0001", HEAD)
     kept = execute(
         postgres_url,
-        "SELECT epoch, verified_at, reconcile, key, attempts, retry_at "
+        "SELECT epoch, verified_at, reconcile, texts_embedded, key, attempts, retry_at "
         "FROM syncer.indices JOIN syncer.dead_letters ON index = name",
     )
-    assert kept == [(7, None, None, ["1"], 2, None)]
+    assert kept == [(7, None, None, 0, ["1"], 2, None)]
 
 
 def test_rebuilds_come_and_go_with_indices_there(postgres_url: str, session: Session) -> None:

@@ -11,6 +11,7 @@ from tests.mutation.mutant import Edit, Mutant, apply, copy_to, replay
 from tests.mutation.swap_mutants import SWAP_MUTANTS
 
 POLL, DELIVER, HORIZON = "syncer/engine/poll.py", "syncer/engine/deliver.py", "syncer/core/horizon.py"
+WRITE = "syncer/engine/write.py"
 BACKFILL, RESYNC, WINDOW = "syncer/engine/backfill.py", "syncer/engine/resync.py", "syncer/core/window.py"
 INTERLEAVINGS = ("tests/engine/test_interleavings.py",)
 
@@ -103,7 +104,7 @@ MUTANTS = (
                 "self._of(change).get((feed, change.row, change.key), ())",
             ),
         ),
-        ("129", "33"),
+        ("127", "33"),
     ),
     Mutant(
         "a clock that steps back is noticed by its slip",
@@ -127,7 +128,7 @@ MUTANTS = (
                 " hash=int(self._table.row(key).watermark.timestamp() * 1e6))\n",
             ),
             Edit(
-                DELIVER,
+                WRITE,
                 "Document(draft, vectors.of.get(draft.key, {}), version) for",
                 "Document(draft, vectors.of.get(draft.key, {}), draft.hash) for",
             ),
@@ -153,7 +154,7 @@ MUTANTS = (
         "what is sent again is hydrated and numbered again",
         (
             Edit(
-                DELIVER,
+                WRITE,
                 "            outcomes = self._sink.write(writes)\n",
                 "            kept = self.__dict__.setdefault('kept', {})\n"
                 "            writes = [kept.pop(write.key, write) for write in writes]\n"
@@ -188,7 +189,7 @@ MUTANTS = (
         "a document is removed wherever else it may have been",
         (
             Edit(
-                DELIVER,
+                WRITE,
                 "    if not numbered.routings and shards is None:\n        return writes\n",
                 "    return writes\n",
             ),

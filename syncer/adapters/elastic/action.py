@@ -13,6 +13,7 @@ import orjson
 from syncer.core.change import Document, Removal, Write
 from syncer.core.field import OWN_FIELD
 from syncer.core.key import document_id
+from syncer.core.vector import PIECE_FIELD
 
 
 class Action(NamedTuple):
@@ -59,7 +60,11 @@ def _body(document: Document, quoted_id: str, written: Callable[[bytes], str]) -
     comma = "," if len(draft.body) > 2 else ""
     own = f'{draft.body[:-1]}{comma}"{OWN_FIELD}":{{"key":{quoted_id},"hash":{draft.hash}}}'
     for name, vector in document.vectors.items():
-        own += f",{orjson.dumps(name).decode()}:{written(vector)}"
+        if isinstance(vector, tuple):
+            value = "[" + ",".join(f'{{"{PIECE_FIELD}":{written(piece)}}}' for piece in vector) + "]"
+        else:
+            value = written(vector)
+        own += f",{orjson.dumps(name).decode()}:{value}"
     return f"{own}}}".encode()
 
 

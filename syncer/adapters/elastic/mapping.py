@@ -8,6 +8,7 @@ from typing import Any
 
 from syncer.core.error import ConfigurationError
 from syncer.core.field import OWN_FIELD, Field, VectorField
+from syncer.core.vector import PIECE_FIELD
 
 #: Longer values are stored, not indexed: Lucene refuses terms above 32,766 bytes, and a character takes up to four.
 IGNORE_ABOVE = 8191
@@ -99,16 +100,24 @@ def index_settings(settings: IndexSettings) -> dict[str, Any]:
 
 def while_loading(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the mapping for a load: as it is, but vectors are only stored, and searched one by one."""
-    properties = {
-        name: {**declared, "index_options": {"type": "flat"}} if _has_graph(declared) else declared
-        for name, declared in body.get("properties", {}).items()
-    }
-    return {**body, "properties": properties}
+    return {**body, "properties": {name: _without_graph(field_) for name, field_ in body.get("properties", {}).items()}}
 
 
 def graphs(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that `while_loading` changes, as they are to be for searches."""
-    return {name: declared for name, declared in body.get("properties", {}).items() if _has_graph(declared)}
+    return {name: field_ for name, field_ in body.get("properties", {}).items() if _without_graph(field_) != field_}
+
+
+def _without_graph(declared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a field without the graph of its vectors, or of those in its objects."""
+    if _has_graph(declared):
+        return {**declared, "index_options": {"type": "flat"}}
+    if declared.get("type") == "nested":
+        return {
+            **declared,
+            "properties": {name: _without_graph(field_) for name, field_ in declared["properties"].items()},
+        }
+    return declared
 
 
 def _has_graph(declared: Mapping[str, Any]) -> bool:
@@ -166,23 +175,25 @@ def _vector(vector: VectorField) -> dict[str, Any]:
     """Pinned to the last option: the server's default changes with its version and with the number of dimensions."""
     if vector.index == "int4_hnsw" and vector.dims % 2:
         raise ConfigurationError(
-            f"embedding.index: int4_hnsw takes vectors of even length, and those of {vector.name} have {vector.dims}",
+            f"{vector.setting}.index: int4_hnsw takes vectors of even length, and those of {vector.name} have "
+            f"{vector.dims}",
             hint="choose int8_hnsw",
         )
     if vector.index == "bbq_hnsw" and vector.dims < _BBQ_DIMS_MIN:
         raise ConfigurationError(
-            f"embedding.index: bbq_hnsw takes vectors of {_BBQ_DIMS_MIN} dimensions or more, and those of "
+            f"{vector.setting}.index: bbq_hnsw takes vectors of {_BBQ_DIMS_MIN} dimensions or more, and those of "
             f"{vector.name} have {vector.dims}",
             hint="choose int8_hnsw",
         )
     options = {"m": 16, "ef_construction": 100} if vector.index in _GRAPHS else {}
-    return {
+    declared = {
         "type": "dense_vector",
         "dims": vector.dims,
         "index": True,
         "similarity": vector.similarity,
         "index_options": {"type": vector.index, **options},
     }
+    return _strict({"type": "nested", "properties": {PIECE_FIELD: declared}}) if vector.nested else declared
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -36,7 +36,7 @@ class ElasticSearcher:
         """embed: as for documents; needed for vector and hybrid searches."""
         self._client = client
         self._alias = alias
-        self._vectors = [vector.name for vector in vectors]
+        self._vectors = vectors
         self._embed = embed
         boosts = dict(_boosts(fields))
         leaves = list(_leaves({field.name: field_mapping(field) for field in fields}))
@@ -88,11 +88,12 @@ class ElasticSearcher:
         vector = self._embed(text)
         query = struct.unpack(f"<{len(vector) // 4}f", vector)
         nearest = {"query_vector": query, "k": size, "num_candidates": max(2 * size, _WINDOW), "filter": within}
-        return {"knn": [{"field": name, **nearest} for name in self._vectors], "size": size}
+        # Of several fields the scores are added up: a document counts for all that it is near with.
+        return {"knn": [{"field": field.path, **nearest} for field in self._vectors], "size": size}
 
     def _ask(self, searches: Mapping[Mode, dict[str, Any]]) -> dict[Mode, list[dict[str, Any]]]:
         """Return the hits of each search, all in one request."""
-        without = {"_source": {"excludes": [OWN_FIELD, *self._vectors]}}
+        without = {"_source": {"excludes": [OWN_FIELD, *(field.name for field in self._vectors)]}}
         lines = [line for body in searches.values() for line in ({}, body | without)]
         with translate_errors():
             answers = self._client.msearch(index=self._alias, searches=lines).body["responses"]

@@ -14,8 +14,11 @@ from syncer.adapters.elastic.action import Action, Actions
 from syncer.adapters.elastic.error import NOT_OF_A_ROW, cause, failure, retry_after, translate_errors
 from syncer.adapters.elastic.limit import Limits, read_limits
 from syncer.adapters.elastic.version import server_version
-from syncer.core.change import Document, Write
+from syncer.core.change import Document, Draft, Write
 from syncer.core.error import FatalError
+from syncer.core.field import OWN_FIELD
+from syncer.core.held import Held
+from syncer.core.key import Key, document_id
 from syncer.core.outcome import Deferred, Outcome, Rejected, classify
 
 #: A whole request that is refused with one of these is sent again in halves, until the row is found that is to blame.
@@ -25,6 +28,9 @@ _PUTS_OFF = frozenset({429, 503})
 _PACKED_VECTORS = (9, 3)
 #: What is read of each item of an answer: half of it, which is worth a fifth of this process's time in a load.
 _ANSWER = "items.*._id,items.*.status,items.*.result,items.*.error"
+_HASH = f"{OWN_FIELD}.hash"
+#: Of what is not there, or cannot be read, the id alone.
+_HELD = f"docs._id,docs._version,docs._source.{_HASH}"
 
 
 class ElasticSink:
@@ -59,6 +65,22 @@ class ElasticSink:
             outcomes: list[Outcome | None] = [_too_large(a, longest) if a.size > longest else None for a in actions]
             sent = iter(self._send([a for a, known in zip(actions, outcomes, strict=True) if known is None]))
             return [known or next(sent) for known in outcomes]
+
+    def held(self, drafts: Sequence[Draft]) -> Mapping[Key, Held]:
+        """Return what is there now where these drafts belong; see `ports.Sink`."""
+        docs = [
+            {"_id": document_id(draft.key), **({"routing": draft.routing} if draft.routing else {})} for draft in drafts
+        ]
+        with translate_errors():
+            answer = self._client.mget(
+                index=self._write_alias, docs=docs, source_includes=[_HASH], filter_path=[_HELD]
+            ).body
+        found = zip(drafts, answer["docs"], strict=True)
+        return {
+            draft.key: Held(doc["_version"], doc["_source"][OWN_FIELD]["hash"])
+            for draft, doc in found
+            if doc.get("_source")
+        }
 
     @cached_property
     def _limits(self) -> Limits:

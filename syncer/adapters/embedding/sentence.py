@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +16,12 @@ from syncer.adapters.embedding import onnx_runtime, openvino_runtime
 from syncer.adapters.embedding.converted import Runtime, convert
 from syncer.adapters.embedding.model_files import ModelFiles, Prompts, cached_folder, model_files
 from syncer.adapters.embedding.passes import passes
-from syncer.adapters.embedding.text import readable
-from syncer.adapters.embedding.vector import all_of, rows
+from syncer.adapters.embedding.text import cut, readable, room_in
+from syncer.adapters.embedding.token import in_pieces, token_counts
+from syncer.adapters.embedding.vector import UNSCALED, all_of, rows
 from syncer.core.error import ConfigurationError
 from syncer.core.outcome import Rejected
-from syncer.core.vector import Embedded
+from syncer.core.vector import Chunks, Embedded, Split
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -48,18 +50,23 @@ class SentenceEmbedder:
         quantisation: str = "float32",
         query: str | None = None,
         passage: str | None = None,
+        normalise: bool = True,
         converted: Path = Path(),
         setting: str = "embedding.model",
     ) -> None:
-        """model: a name on the hub, or a folder. query, passage: prompts, left out: those of the model. converted:
-        where what other backends than torch run is kept. setting: what the configuration calls it, for messages."""
+        """model: a name on the hub, or a folder. query, passage: prompts, left out: those of the model. normalise:
+        scale vectors to length one. converted: where what other backends than torch run is kept. setting: what the
+        configuration calls it, for messages."""
         self._name = model
         self._backend = backend
         self._quantisation = quantisation
         self._query, self._passage = query, passage
+        self._normalise = normalise
         self._converted = converted
         self._setting = setting
         self._lock = threading.Lock()
+        # The allocator keeps what a pass took for the thread that took it: with eight of them twice the memory.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
         self._model: SentenceTransformer | None = None
         #: Whether it runs on the backend; until then, and on torch for good, on torch.
         self._placed = backend not in _RUNTIMES
@@ -69,6 +76,8 @@ class SentenceEmbedder:
         # Not the model's name: a folder that is moved holds the same model.
         of = self.description
         known = f"sentence-transformers/{of['backend']}/{of['revision']}/{of['quantisation']}/{self.dims}"
+        if not self._normalise:
+            known += UNSCALED
         return f"{known}/{of['prompt']}" if "prompt" in of else known
 
     @cached_property
@@ -83,7 +92,9 @@ class SentenceEmbedder:
             "quantisation": self._quantisation,
         }
         # That of queries is not in the index.
-        return {**told, "prompt": self._prompts.passage} if self._prompts.passage else told
+        if self._prompts.passage:
+            told["prompt"] = self._prompts.passage
+        return told if self._normalise else {**told, "normalise": "false"}
 
     @cached_property
     def dims(self) -> int:
@@ -95,12 +106,24 @@ class SentenceEmbedder:
         self.embed(["dimensions"])
 
     def embed(self, texts: Sequence[str]) -> Embedded:
-        """Return unit vectors, or rejections; texts longer than the model's window are cut there.
+        """Return vectors, or rejections; texts longer than the model's window are cut there.
 
         Raises ConfigurationError where the model cannot be loaded, or is not the one described.
         """
         vectors, truncated = self._encode(texts, self._prompts.passage)
         return Embedded(self._rows(vectors), truncated)
+
+    def split(self, texts: Sequence[str], chunks: Chunks) -> Split:
+        """Return the texts in pieces by the model's own tokens; see `Embedder`."""
+        model, prompt = self._ready(), self._prompts.passage
+        with self._lock:
+            room = room_in(
+                chunks,
+                around=token_counts(model, [prompt])[0],
+                window=model.max_seq_length,
+                named=f"the model {self._name!r}",
+            )
+            return Split([in_pieces(model, prompt, readable(text), room, chunks) for text in texts], cut(texts))
 
     def embed_query(self, text: str) -> bytes:
         """Return the vector to search with."""
@@ -132,18 +155,21 @@ class SentenceEmbedder:
         """Return how many tokens the model reads of each text, and of the prompt before it."""
         model = self._ready()
         with self._lock:
-            lengths = _lengths(model, [readable(self._prompts.passage + text) for text in texts])
+            lengths = token_counts(model, [readable(self._prompts.passage + text) for text in texts])
         return [min(length, model.max_seq_length or length) for length in lengths]
 
     def _encode(self, texts: Sequence[str], prompt: str) -> tuple[Any, int]:
         """Return a row for each text, and how many of the texts the model's window does not hold."""
+        return self._thread.submit(self._encoded, texts, prompt).result()
+
+    def _encoded(self, texts: Sequence[str], prompt: str) -> tuple[Any, int]:
         import numpy
 
         model = self._ready()
         given = [readable(text) for text in texts]
         pass_tokens = _GPU_PASS_TOKENS if model.device.type == "cuda" else _PASS_TOKENS
         with self._lock, self._precision():
-            lengths = _lengths(model, [prompt + text for text in given])
+            lengths = token_counts(model, [prompt + text for text in given])
             window = model.max_seq_length or max(lengths, default=0)
             vectors = numpy.empty((len(given), 0), dtype="<f4")
             for numbers in passes([min(length, window) for length in lengths], pass_tokens):
@@ -152,7 +178,7 @@ class SentenceEmbedder:
                     # Empty, it keeps the library from taking the model's default; left out where there is none to take.
                     prompt=prompt if prompt or model.default_prompt_name else None,
                     batch_size=len(numbers),
-                    normalize_embeddings=True,
+                    normalize_embeddings=self._normalise,
                     show_progress_bar=False,
                 )
                 if not vectors.shape[1]:
@@ -269,16 +295,6 @@ class SentenceEmbedder:
             for one in sorted(hashlib.sha256(weight).digest() for weight in weights):
                 digest.update(one)
         return digest.hexdigest()
-
-
-def _lengths(model: SentenceTransformer, texts: Sequence[str]) -> Sequence[int]:
-    """Return the numbers of tokens, before any is cut off."""
-    tokenizer: Any = model.tokenizer
-    if not callable(tokenizer):  # that of a model which has no window
-        return [len(text) // 4 + 1 for text in texts]
-    # verbose: it warns of texts that are too long.
-    found = tokenizer(list(texts), truncation=False, padding=False, verbose=False, return_attention_mask=False)
-    return [len(ids) for ids in found["input_ids"]]
 
 
 def _first_line(error: BaseException) -> str:

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from syncer.adapters.embedding.text import cut, readable
-from syncer.adapters.embedding.vector import all_of, row
+from syncer.adapters.embedding.text import cut, readable, room_in
+from syncer.adapters.embedding.vector import UNSCALED, all_of, row
 from syncer.core.error import ConfigurationError, CredentialsRefused, EmbedderUnavailable
 from syncer.core.outcome import Rejected
+from syncer.core.piece import estimated_starts, pieces
 from syncer.core.retry import backoff_seconds
-from syncer.core.vector import Embedded
+from syncer.core.vector import Chunks, Embedded, Split
 from syncer.ports import Clock
 
 #: Of one request: about as many tokens as Text Embeddings Inference takes by default (16,384).
@@ -61,16 +62,18 @@ class ServerEmbedder:
         dims: int | None = None,
         query: str = "",
         passage: str = "",
+        normalise: bool = True,
         random: Callable[[], float] = random.random,
         setting: str = "embedding.url",
     ) -> None:
         """revision: what tells the model from others that were served under its name. dims: left out, the server is
-        asked for a vector. query, passage: what to put before the texts."""
+        asked for a vector. query, passage: what to put before the texts. normalise: scale vectors to length one."""
         self._server = server
         self._clock = clock
         self._revision = revision
         self._given_dims = dims
         self._query, self._passage = query, passage
+        self._normalise = normalise
         self._random = random
         self._setting = setting
         self._named = f"{setting}: the model {server.model!r} at {server.url}"
@@ -80,14 +83,16 @@ class ServerEmbedder:
     @property
     def fingerprint(self) -> str:
         """Not where it is served: that may change, and the model stay."""
-        told = [text for name, text in self.description.items() if name != "backend"]
-        return "/".join(["http", *told, f"{self.dims}"])
+        told = [text for name, text in self.description.items() if name not in {"backend", "normalise"}]
+        return "/".join(["http", *told, f"{self.dims}{'' if self._normalise else UNSCALED}"])
 
     @property
     def description(self) -> Mapping[str, str]:
         """What tells its vectors from those of another."""
         told = {"model": self._server.model, "revision": self._revision, "backend": "http"}
-        return {**told, "prompt": self._passage} if self._passage else told
+        if self._passage:
+            told["prompt"] = self._passage
+        return told if self._normalise else {**told, "normalise": "false"}
 
     @cached_property
     def dims(self) -> int:
@@ -98,7 +103,7 @@ class ServerEmbedder:
         row(self._probe(), self.dims, named=self._named)
 
     def embed(self, texts: Sequence[str]) -> Embedded:
-        """Return unit vectors, or rejections; what the server leaves out of a text, it does not tell.
+        """Return vectors, or rejections; what the server leaves out of a text, it does not tell.
 
         Raises EmbedderUnavailable, and ConfigurationError where the server makes no such vectors.
         """
@@ -106,6 +111,13 @@ class ServerEmbedder:
         for part in _requests([readable(self._passage + text) for text in texts], self._server.request_texts):
             results += self._results(part)
         return Embedded(results, cut(texts))
+
+    def split(self, texts: Sequence[str], chunks: Chunks) -> Split:
+        """Return the texts in pieces by an estimate of their tokens, for the server keeps its tokenizer to itself."""
+        around = len(estimated_starts(self._passage))
+        room = room_in(chunks, around=around, window=None, named="the server's model")
+        given = map(readable, texts)
+        return Split([pieces(text, estimated_starts(text), room, chunks.overlap) for text in given], cut(texts))
 
     def embed_query(self, text: str) -> bytes:
         """Return the vector to search with."""
@@ -119,7 +131,7 @@ class ServerEmbedder:
                 return [Rejected("embedding_refused", f"the server of embedding.url answered {refused}")]
             half = len(texts) // 2
             return [*self._results(texts[:half]), *self._results(texts[half:])]
-        return [row(vector, self.dims, named=self._named) for vector in vectors]
+        return [row(vector, self.dims, named=self._named, unit=self._normalise) for vector in vectors]
 
     def _probe(self) -> Sequence[float | None]:
         try:

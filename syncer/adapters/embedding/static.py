@@ -9,10 +9,11 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from syncer.adapters.embedding.text import cut, readable
-from syncer.adapters.embedding.vector import all_of, rows
+from syncer.adapters.embedding.text import cut, readable, room_in
+from syncer.adapters.embedding.vector import UNSCALED, all_of, rows
 from syncer.core.error import ConfigurationError
-from syncer.core.vector import Embedded
+from syncer.core.piece import pieces
+from syncer.core.vector import Chunks, Embedded, Split
 
 if TYPE_CHECKING:
     from model2vec import StaticModel
@@ -21,17 +22,28 @@ if TYPE_CHECKING:
 class StaticEmbedder:
     """Implements `Embedder` with a model2vec model; loaded when first used, for that takes no time."""
 
-    def __init__(self, model: str, *, query: str = "", passage: str = "", setting: str = "embedding.model") -> None:
-        """model: a name on the hub, or a folder. query, passage: what to put before the texts."""
+    def __init__(
+        self,
+        model: str,
+        *,
+        query: str = "",
+        passage: str = "",
+        normalise: bool = True,
+        setting: str = "embedding.model",
+    ) -> None:
+        """model: a name on the hub, or a folder. query, passage: what to put before the texts. normalise: scale vectors
+        to length one."""
         self._name = model
         self._query, self._passage = query, passage
+        self._normalise = normalise
         self._setting = setting
         self._lock = Lock()
 
     @cached_property
     def fingerprint(self) -> str:
         of = self.description
-        return "/".join(["static", of["revision"], f"{self.dims}", *([self._passage] if self._passage else [])])
+        scaled = "" if self._normalise else UNSCALED
+        return "/".join(["static", of["revision"], f"{self.dims}{scaled}", *([self._passage] if self._passage else [])])
 
     @cached_property
     def description(self) -> Mapping[str, str]:
@@ -41,7 +53,9 @@ class StaticEmbedder:
             "revision": self._revision(),
             "backend": "static",
         }
-        return {**told, "prompt": self._passage} if self._passage else told
+        if self._passage:
+            told["prompt"] = self._passage
+        return told if self._normalise else {**told, "normalise": "false"}
 
     @cached_property
     def dims(self) -> int:
@@ -52,9 +66,23 @@ class StaticEmbedder:
         _ = self._model
 
     def embed(self, texts: Sequence[str]) -> Embedded:
-        """Return unit vectors, or rejections. Raises ConfigurationError where the model cannot be loaded."""
+        """Return vectors, or rejections. Raises ConfigurationError where the model cannot be loaded."""
         vectors = rows(self._encode(texts, self._passage), self.dims, named=f"{self._setting}: {self._name!r}")
         return Embedded(vectors, cut(texts))
+
+    def split(self, texts: Sequence[str], chunks: Chunks) -> Split:
+        """Return the texts in pieces by the model's own tokens; see `Embedder`."""
+        tokenizer = self._model.tokenizer
+        with self._lock:
+            tokenizer.no_truncation()
+
+            def starts(text: str) -> Sequence[int]:
+                return [start for start, _ in tokenizer.encode(text, add_special_tokens=False).offsets]
+
+            around = len(starts(self._passage))
+            room = room_in(chunks, around=around, window=None, named=f"the model {self._name!r}")
+            given = map(readable, texts)
+            return Split([pieces(text, starts(text), room, chunks.overlap) for text in given], cut(texts))
 
     def embed_query(self, text: str) -> bytes:
         """Return the vector to search with."""
@@ -67,6 +95,8 @@ class StaticEmbedder:
             vectors = model.encode([readable(prompt + text) for text in texts], max_length=None)
         import numpy
 
+        if not self._normalise:
+            return vectors.astype("<f4")
         # Here, not by the model: its numbers may be of half precision.
         vectors = vectors.astype("<f4")
         lengths = numpy.linalg.norm(vectors, axis=1, keepdims=True)

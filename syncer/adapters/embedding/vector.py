@@ -1,4 +1,4 @@
-"""Vectors as they are stored: of length one, float32, little-endian; and the texts that have none."""
+"""Vectors as they are stored: float32, little-endian, as a rule of length one; and the texts that have none."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from typing import Any
 
 from syncer.core.error import ConfigurationError, FatalError
 from syncer.core.outcome import Rejected
+from syncer.core.vector import NO_VECTOR
 
-#: What a text is called that no vector can be made of.
-KIND = "no_vector"
+#: Of float32.
+_FLOAT_MAX = 3.4e38
 
-_NOT_FINITE = Rejected(KIND, "the model made a vector of its text that holds NaN or infinity")
-_ZERO = Rejected(KIND, "the model made a vector of its text that is zero: it knows no word of it")
+#: In the fingerprint of a model whose vectors are not scaled.
+UNSCALED = "-unscaled"
+
+_NOT_FINITE = Rejected(NO_VECTOR, "the model made a vector of its text that holds NaN or infinity")
+_ZERO = Rejected(NO_VECTOR, "the model made a vector of its text that is zero: it knows no word of it")
 
 
 def rows(vectors: Any, dims: int, *, named: str, hint: str = "") -> Sequence[bytes | Rejected]:
-    """Return the rows of a numpy array, which are of length one already, or zero. Raises ConfigurationError where they
+    """Return the rows of a numpy array, which are scaled already, or zero. Raises ConfigurationError where they
     are not `dims` long; named: the setting and the model, for messages."""
     if vectors.shape[-1] != dims:
         raise _misfit(vectors.shape[-1], dims, named, hint)
@@ -30,16 +34,16 @@ def rows(vectors: Any, dims: int, *, named: str, hint: str = "") -> Sequence[byt
     ]
 
 
-def row(values: Sequence[float | None], dims: int, *, named: str) -> bytes | Rejected:
-    """Return a vector that came as JSON, scaled to length one; null stands for NaN there. Without numpy, which nobody
-    needs who asks a server."""
+def row(values: Sequence[float | None], dims: int, *, named: str, unit: bool = True) -> bytes | Rejected:
+    """Return a vector that came as JSON, scaled to length one where `unit`; null stands for NaN there. Without numpy,
+    which nobody needs who asks a server."""
     if len(values) != dims:
         raise _misfit(len(values), dims, named, "give embedding.dims the length that the server's vectors have")
     numbers = [math.nan if value is None else value for value in values]
     length = math.hypot(*numbers)
-    if not (math.isfinite(length) and length > 0):
+    if not 0 < length < (math.inf if unit else _FLOAT_MAX):
         return _none(length)
-    return struct.pack(f"<{dims}f", *(number / length for number in numbers))
+    return struct.pack(f"<{dims}f", *((number / length for number in numbers) if unit else numbers))
 
 
 def all_of(results: Sequence[bytes | Rejected]) -> Sequence[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -45,3 +46,23 @@ class MemoryClock:
     def stop(self) -> None:
         """Ask the process to stop. Idempotent."""
         self._stopping = True
+
+    def alarm(self) -> MemoryAlarm:
+        return MemoryAlarm(self)
+
+
+class MemoryAlarm:
+    """Implements `Alarm`; once it has rung, no time passes while it is waited for."""
+
+    def __init__(self, clock: MemoryClock) -> None:
+        self._clock = clock
+        self._rings = False
+        self.rung_at = -math.inf
+
+    def ring(self, at: float) -> None:
+        self.rung_at = at
+        self._rings = True
+
+    def wait(self, seconds: float) -> bool:
+        rang, self._rings = self._rings, False
+        return rang or self._clock.wait(seconds)

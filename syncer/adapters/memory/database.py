@@ -49,6 +49,7 @@ class IndexEntry:
                 reconcile = max(reconcile, self.record.reconcile + timedelta(microseconds=1))
             truncated = reconcile if settlement.truncated else self.record.truncated
             self.record = replace(self.record, reconcile=reconcile, truncated=truncated)
+        self.record = replace(self.record, texts=self.record.texts + settlement.texts)
         return len(self.dead_letters)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from syncer.adapters.memory.sink import MemoryIndex
 from syncer.adapters.memory.source import MemoryDocuments
@@ -13,6 +14,7 @@ from syncer.core.change import Document
 from syncer.core.comparison import Digest, Entry, Found
 from syncer.core.error import SourceUnavailable
 from syncer.core.key import Key, document_id, parse_document_id
+from syncer.core.vector import PIECE_FIELD, Vector
 
 _PAGE_ROWS = 10
 
@@ -84,7 +86,7 @@ class MemoryIndexDigests:
 
     def _found(self, document: Document, *, whole: bool) -> Found:
         draft = document.draft
-        vectors = {name: list(struct.unpack(f"<{len(v) // 4}f", v)) for name, v in document.vectors.items()}
+        vectors = {name: _value(vector) for name, vector in document.vectors.items()}
         source = json.loads(draft.body) | vectors if whole else None
         if self._strange(document):
             return Found(draft.routing or "", document.version, None, None, source)
@@ -92,3 +94,10 @@ class MemoryIndexDigests:
 
     def _strange(self, document: Document) -> bool:
         return self._strangers.get(document.key) == document.version
+
+
+def _value(vector: Vector) -> list[Any]:
+    """Return it as a search gives it back."""
+    if isinstance(vector, tuple):
+        return [{PIECE_FIELD: _value(piece)} for piece in vector]
+    return list(struct.unpack(f"<{len(vector) // 4}f", vector))

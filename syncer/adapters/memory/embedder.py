@@ -7,7 +7,8 @@ import struct
 from collections.abc import Sequence
 
 from syncer.core.outcome import Rejected
-from syncer.core.vector import Embedded
+from syncer.core.piece import pieces
+from syncer.core.vector import Chunks, Embedded, Split
 
 
 class MemoryEmbedder:
@@ -18,6 +19,7 @@ class MemoryEmbedder:
     def __init__(self, dims: int = 4) -> None:
         self._dims = dims
         self.asked: list[str] = []
+        self.split_texts: list[str] = []
         #: Characters of a text that it reads.
         self.window = 1_000_000
         #: Texts of which it makes no vector.
@@ -26,6 +28,11 @@ class MemoryEmbedder:
     @property
     def dims(self) -> int:
         return self._dims
+
+    def split(self, texts: Sequence[str], chunks: Chunks) -> Split:
+        """Take each character for a token."""
+        self.split_texts.extend(texts)
+        return Split([pieces(text, range(len(text)), chunks.tokens, chunks.overlap) for text in texts])
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         self.asked.extend(texts)

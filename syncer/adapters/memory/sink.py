@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from syncer.core.change import Document, Write
+from syncer.core.change import Document, Draft, Write
 from syncer.core.error import ConfigurationError, IndexMissing, SyncerError
+from syncer.core.held import Held
 from syncer.core.index import Health, IndexIdentity, IndexStatistics, Targets
 from syncer.core.key import Key, document_id
 from syncer.core.outcome import Applied, Outcome, Stale
@@ -43,6 +44,12 @@ class MemoryIndex:
             document = write if isinstance(write, Document) else None
             self._found[place] = (write.version, document)
             return Applied(created=there is None and document is not None)
+
+    def held(self, draft: Draft) -> Held | None:
+        """Return what is there where a draft belongs."""
+        with self._lock:
+            version, document = self._found.get((self.shard(draft.key, draft.routing), draft.key), (-1, None))
+            return Held(version, document.draft.hash) if document else None
 
     def shard(self, key: Key, routing: str | None) -> int:
         """Return where a document of this key and routing lives."""
@@ -87,6 +94,10 @@ class MemorySink:
 
     def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         return [self._answer(write) or self._index.apply(write) for write in writes]
+
+    def held(self, drafts: Sequence[Draft]) -> Mapping[Key, Held]:
+        found = {draft.key: self._index.held(draft) for draft in drafts}
+        return {key: held for key, held in found.items() if held is not None}
 
 
 class MemoryIndices:

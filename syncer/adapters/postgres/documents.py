@@ -165,7 +165,7 @@ def _statement(
 def _text(vector: VectorField, fields: Sequence[Field], table: Table, columns: Columns) -> ColumnElement[str]:
     """Return the text that a vector is made of; what is NULL is empty in it, and elements are joined by commas."""
     parts: list[ColumnElement[str]] = []
-    for literal, name in _pieces(vector.template):
+    for literal, name in _pieces(vector):
         if literal:
             parts.append(constant(literal))
         if name is None:
@@ -173,7 +173,8 @@ def _text(vector: VectorField, fields: Sequence[Field], table: Table, columns: C
         field = field_at(fields, name)
         if field is None or (field.related and field.related.fields):
             raise ConfigurationError(
-                f"embedding.text: {f'there is no field {name}' if field is None else f'field {name} holds whole rows'}",
+                f"{vector.setting}.text: "
+                f"{f'there is no field {name}' if field is None else f'field {name} holds whole rows'}",
                 hint=suggestion(name, value_paths(fields)),
             )
         parts.append(func.coalesce(_as_text(field, table, columns), constant("")))
@@ -194,10 +195,10 @@ def _as_text(field: Field, table: Table, columns: Columns) -> ColumnElement[str]
     return func.array_to_string(value, constant(", ")) if array else text_of(value)
 
 
-def _pieces(template: str) -> list[tuple[str, str | None]]:
+def _pieces(vector: VectorField) -> list[tuple[str, str | None]]:
     try:
-        return [(literal, name) for literal, name, _, _ in Formatter().parse(template)]
+        return [(literal, name) for literal, name, _, _ in Formatter().parse(vector.template)]
     except ValueError as error:
         raise ConfigurationError(
-            f"embedding.text: {error}", hint="write {{ and }} for braces that stand for themselves"
+            f"{vector.setting}.text: {error}", hint="write {{ and }} for braces that stand for themselves"
         ) from error

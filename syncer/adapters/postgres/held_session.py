@@ -10,17 +10,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
-from syncer.adapters.postgres.session import STATE_SETTINGS, Session, sqlstate
+from syncer.adapters.postgres.session import LASTING_SETTINGS, STATE_SETTINGS, Session, sqlstate
 from syncer.core.error import ConfigurationError, LeaseHeld, LeaseLost, StateUnavailable, SyncerError
 
-#: The server notices in seconds that the holder's machine is gone, not in the two hours of the kernel's default.
-HELD_SETTINGS = {
-    **STATE_SETTINGS,
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "10000",
-}
+HELD_SETTINGS = {**STATE_SETTINGS, **LASTING_SETTINGS}
 
 #: How often the holder uses its session, if for nothing else.
 BEAT_SECONDS = 2.0

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from syncer.core.index import IndexIdentity, IndexRecord, Phase
 from syncer.core.source_state import SourceIdentity
+from syncer.core.text_counts import TextCounts
 
 
 def to_row(
@@ -66,4 +67,5 @@ def from_row(row: Row[Any]) -> IndexRecord:
         row.filling,
         row.kept_since,
         tuple(row.superseded),
+        TextCounts(row.texts_embedded, row.texts_cached, row.texts_truncated),
     )

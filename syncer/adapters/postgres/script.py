@@ -19,6 +19,9 @@ class Script:
     def __str__(self) -> str:
         return "\n\n".join(["BEGIN;", *self._statements, "COMMIT;"])
 
+    def __add__(self, other: Script) -> Script:
+        return Script(*self._statements, *other._statements)
+
     def run(self, session: Session, lock: AdvisoryLock, *, denied: str) -> None:
         """Run it once nobody else holds the lock; denied: the hint where a privilege is missing.
 

@@ -76,6 +76,14 @@ STATE_SETTINGS: Mapping[str, str] = {
     "idle_in_transaction_session_timeout": "1min",
 }
 
+#: Besides, of sessions that last: the server notices in seconds that the other machine is gone, not in two hours.
+LASTING_SETTINGS: Mapping[str, str] = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+
 #: A lock not granted in time; a session, or a transaction, that was idle for too long, as after a SIGSTOP.
 _ENDED_BY_THE_SERVER = frozenset({"55P03", "25P03", "25P04"})
 

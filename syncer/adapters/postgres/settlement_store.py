@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,8 +123,10 @@ class SettlementStore:
         return letters, passing
 
     def changes(self, connection: Connection, index: str, settlement: Settlement) -> bool:
-        """Tell whether a settlement opens or closes dead letters."""
-        return bool(settlement.dead_letters) or bool(_closed(self._open(connection, index), settlement))
+        """Tell whether a settlement opens or closes dead letters, or counts texts."""
+        if settlement.dead_letters or settlement.texts:
+            return True
+        return bool(_closed(self._open(connection, index), settlement))
 
     def settle(self, connection: Connection, index: str, settlement: Settlement) -> int:
         """Store a settlement; return the open dead letters. The caller has locked the index in this transaction."""
@@ -132,14 +135,19 @@ class SettlementStore:
             table = self._tables.checkpoints
             connection.execute(delete(table).where(table.c.index == index, table.c.feed.in_(settlement.ended)))
         self._fan_outs.settle(connection, index, settlement)
+        indices = self._tables.indices
+        changed: dict[str, object] = {}
         if settlement.reconcile is not None:
-            indices = self._tables.indices
             # Never the same twice: what is read late may be stamped early, and a comparison under way answers only for
             # what was asked before it.
             later = indices.c.reconcile + literal(timedelta(microseconds=1))
             reconcile = func.greatest(later, settlement.reconcile)
-            asked = {"reconcile": reconcile, **({"truncated": reconcile} if settlement.truncated else {})}
-            connection.execute(update(indices).where(indices.c.name == index).values(asked))
+            changed |= {"reconcile": reconcile, **({"truncated": reconcile} if settlement.truncated else {})}
+        if settlement.texts:
+            counts = asdict(settlement.texts)
+            changed |= {f"texts_{name}": indices.c[f"texts_{name}"] + count for name, count in counts.items()}
+        if changed:
+            connection.execute(update(indices).where(indices.c.name == index).values(changed))
         opened = _by_key(settlement.dead_letters)
         self._add(connection, index, list(opened.values()))
         open_now = self._open(connection, index)

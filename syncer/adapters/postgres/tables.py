@@ -62,6 +62,9 @@ class Tables:
             Column("definition", JSONB, nullable=False),
             Column("filling", Boolean, nullable=False),
             Column("superseded", JSONB, nullable=False),
+            Column("texts_embedded", BigInteger, nullable=False),
+            Column("texts_cached", BigInteger, nullable=False),
+            Column("texts_truncated", BigInteger, nullable=False),
             Column("kept_since", _TIME),
             Column("created_at", _TIME, nullable=False),
         )

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.tables import TOMBSTONES
 from syncer.adapters.postgres.triggers import Surroundings, TombstoneTriggers
+from syncer.adapters.postgres.wakeup_triggers import WakeupTriggers
 from syncer.core.table import Table
 
 _TABLE = text("""
@@ -43,6 +44,14 @@ _TRIGGERS = text("""
 SELECT t.tgrelid, t.tgname, t.tgenabled FROM pg_trigger AS t WHERE t.tgfoid = :function AND t.tgrelid = ANY(:relations)
 """)
 
+_WAKEUPS = text("""
+SELECT p.prosrc AS body, (
+         SELECT array_agg(tgrelid) FROM pg_trigger WHERE tgfoid = p.oid AND tgname = :trigger AND tgenabled = 'A'
+       ) AS relations
+  FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+ WHERE n.nspname = :schema AND p.proname = :name
+""")
+
 # By the catalogue, not by to_regclass(): that fails for a role that may not use the schema.
 _PRIVILEGES = text("""
 SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
@@ -74,6 +83,8 @@ class TriggerFacts:
     writable: bool
     readable: bool
     prunable: bool
+    #: Tables, the partitions too, that no trigger tells of at each commit, or not as this version of syncer does.
+    silent: Sequence[str]
 
 
 def trigger_facts(
@@ -83,7 +94,7 @@ def trigger_facts(
 
     schema: of the tombstones. columns: as for `TombstoneTriggers`. holds_state: the state of syncer lives there too.
     """
-    triggers = TombstoneTriggers(table, schema, columns)
+    triggers, wakeups = TombstoneTriggers(table, schema, columns), WakeupTriggers(table, schema)
     with session.use() as connection:
         row = connection.execute(
             _TABLE, {"schema": table.schema, "name": table.name, "tombstones_schema": schema}
@@ -95,6 +106,9 @@ def trigger_facts(
         ).one_or_none()
         called = {"function": function and function.oid, "relations": [relation.oid for relation in relations]}
         found = {(each.tgrelid, each.tgname): each.tgenabled for each in connection.execute(_TRIGGERS, called)}
+        woken = connection.execute(
+            _WAKEUPS, {"schema": schema, "name": wakeups.function, "trigger": wakeups.name}
+        ).one_or_none()
         may = connection.execute(_PRIVILEGES, {"schema": schema, "name": TOMBSTONES}).one_or_none()
 
     def those(*states: str | None) -> Mapping[str, Sequence[str]]:
@@ -116,6 +130,7 @@ def trigger_facts(
             partitions=[(relation.schema, relation.name) for relation in relations[1:]],
             reader=row.reader,
             holds_state=holds_state,
+            wakes=woken is not None,
         ),
         installed=bool(found),
         current=function is not None
@@ -130,4 +145,9 @@ def trigger_facts(
         writable=function is not None and bool(function.writable),
         readable=may is not None and may.readable,
         prunable=may is not None and may.prunable,
+        silent=[
+            f"{relation.schema}.{relation.name}"
+            for relation in relations
+            if woken is None or woken.body != wakeups.body or relation.oid not in (woken.relations or ())
+        ],
     )

@@ -101,9 +101,11 @@ BEGIN
 END
 """
 
-FUNCTION = """\
+FUNCTION_WHY = """\
 -- SECURITY DEFINER: whoever may delete from the table needs no privilege on the tombstones. So nothing in it is looked
 -- up in a schema that others can write to.
+"""
+FUNCTION = """\
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -137,4 +139,15 @@ UNSTAMPED = """\
     -- The old values are the new ones.
     INSERT INTO {tombstones} ({columns}) VALUES
       {old};
+"""
+
+WAKEUP_WHY = """\
+-- Tells at the commit that the table has changed, so that polls need not wait for their time. Postgres sends equal
+-- notifications of one transaction once. A transaction that has notified cannot be prepared for two-phase commit.
+"""
+WAKEUP_BODY = """
+BEGIN
+  PERFORM pg_notify({channel}, TG_ARGV[0]);
+  RETURN NULL;
+END
 """

@@ -19,6 +19,7 @@ from syncer.adapters.postgres.trigger_sql import (
     COMPARED,
     COMPARED_WHY,
     FUNCTION,
+    FUNCTION_WHY,
     LAST,
     ONCE,
     ONCE_WHY,
@@ -28,7 +29,7 @@ from syncer.adapters.postgres.trigger_sql import (
 )
 from syncer.core.table import Column, Table
 
-_SEARCH_PATH = "pg_catalog, pg_temp"
+SEARCH_PATH = "pg_catalog, pg_temp"
 
 #: Types whose equal values are written alike; enumerations besides.
 _EXACT = frozenset({"int2", "int4", "int8", "oid", "bool", "uuid"})
@@ -57,6 +58,8 @@ class Surroundings:
     reader: str
     #: The state of syncer lives in the same schema.
     holds_state: bool
+    #: The function that wakes polls is there.
+    wakes: bool = False
 
 
 class TombstoneTriggers:
@@ -73,21 +76,19 @@ class TombstoneTriggers:
         self._tombstones = qualified(schema, TOMBSTONES)
         self._words = {
             "tombstones": self._tombstones,
-            "tombstones_text": _literal(self._tombstones),
+            "tombstones_text": literal(self._tombstones),
             "schema": qualified(schema),
-            "schema_text": _literal(qualified(schema)),
-            "schema_name": _literal(schema),
+            "schema_text": literal(qualified(schema)),
+            "schema_name": literal(schema),
             "comment": SCHEMA_COMMENT,
-            "relation": _literal(str(table)),
-            "may_not_write": _literal(f" may not write to {self._tombstones}: every DELETE would fail"),
+            "relation": literal(str(table)),
+            "may_not_write": literal(f" may not write to {self._tombstones}: every DELETE would fail"),
         }
         #: With the schema, so that two installations of syncer may follow one table.
         self.names = tuple(f"tombstone_{event}_{schema}"[:63] for event in ("delete", "update", "truncate"))
-        # A name may be as long as Postgres allows, and two schemas may hold tables of one name.
-        digest = hashlib.sha256(str(table).encode()).hexdigest()[:8]
         #: The function's name, in the schema of the tombstones.
-        self.function = f"tombstone_{table.name.encode()[:40].decode(errors='ignore')}_{digest}"
-        self._words["function_text"] = _literal(f"{qualified(schema, self.function)}()")
+        self.function = function_name("tombstone", table)
+        self._words["function_text"] = literal(f"{qualified(schema, self.function)}()")
         self._words["standing"] = STANDING.format(**self._words)
 
     @property
@@ -108,7 +109,7 @@ class TombstoneTriggers:
         noted = [self._table.columns[name] for name in self._noted()]
         # In another session '01.02.2026' is another day. Only where it matters, since each setting costs.
         pinned = {} if all(map(_is_plain, noted)) else OUTPUT_SETTINGS
-        return {"search_path": _SEARCH_PATH, **pinned}
+        return {"search_path": SEARCH_PATH, **pinned}
 
     def install(self, around: Surroundings) -> Script:
         """Return what installs the triggers, in place of those of an earlier time."""
@@ -118,12 +119,12 @@ class TombstoneTriggers:
             "-- CREATE TRIGGER reads no row, but it waits until open transactions that have written to the table end, "
             "and\n-- all that write wait behind it. After this time it gives up, and nothing is changed.\n"
             "SET LOCAL lock_timeout = '5s';",
-            f"{ONCE_WHY}DO {_dollar_quoted(ONCE.format(added=added, **self._words))};",
+            f"{ONCE_WHY}DO {dollar_quoted(ONCE.format(added=added, **self._words))};",
             "-- For the role of source.url, which reads the tombstones and prunes them.\n"
             + grant_tombstones(self._schema, around.reader, create=around.holds_state),
             self._function(around),
             *self._triggers(around),
-            f"{COMPARED_WHY}DO {_dollar_quoted(COMPARED.format(**self._words))};",
+            f"{COMPARED_WHY}DO {dollar_quoted(COMPARED.format(**self._words))};",
         )
 
     def remove(self) -> Script:
@@ -133,18 +134,18 @@ class TombstoneTriggers:
             "SET LOCAL lock_timeout = '5s';",
             "-- Its triggers go with it, on partitions too, even on detached ones.\n"
             f"DROP FUNCTION IF EXISTS {qualified(self._schema, self.function)}() CASCADE;",
-            f"-- What nobody needs any more.\nDO {_dollar_quoted(LAST.format(**self._words))};",
+            f"-- What nobody needs any more.\nDO {dollar_quoted(LAST.format(**self._words))};",
         )
 
     def _function(self, around: Surroundings) -> str:
-        return FUNCTION.format(
+        return FUNCTION_WHY + FUNCTION.format(
             function=qualified(self._schema, self.function),
             settings="\n".join(
                 # A list of schemas is not quoted as a whole: that would be one schema.
-                f"SET {name} = {value if name == 'search_path' else _literal(value)}"
+                f"SET {name} = {value if name == 'search_path' else literal(value)}"
                 for name, value in self.settings.items()
             ),
-            body=_dollar_quoted(self.body),
+            body=dollar_quoted(self.body),
             owner=qualified(around.owner),
         )
 
@@ -176,16 +177,11 @@ class TombstoneTriggers:
             yield self._always(partition)
 
     def _create(self, around: Surroundings, name: str, event: str, on: tuple[str, str], when: str) -> str:
-        trigger, relation = qualified(name), qualified(*on)
-        # Before version 14 there is no OR REPLACE; dropping a trigger keeps readers out too.
-        first = "" if around.major >= 14 else f"DROP TRIGGER IF EXISTS {trigger} ON {relation};\n"
-        create = "CREATE OR REPLACE TRIGGER" if around.major >= 14 else "CREATE TRIGGER"
-        call = f"{qualified(self._schema, self.function)}({_literal(str(self._table))})"
-        return f"{first}{create} {trigger} AFTER {event} ON {relation}\n  {when}\n  EXECUTE FUNCTION {call};"
+        call = f"{qualified(self._schema, self.function)}({literal(str(self._table))})"
+        return create_trigger(around, name, event, on, when, call)
 
     def _always(self, on: tuple[str, str]) -> str:
-        enabled = ",\n  ".join(f"ENABLE ALWAYS TRIGGER {qualified(name)}" for name in self.names)
-        return f"ALTER TABLE {qualified(*on)}\n  {enabled};"
+        return enable_always(self.names, on)
 
     def _noted(self) -> Sequence[str]:
         return (*self._table.key, *([self._table.routing] if self._table.routing else []), *self._also)
@@ -208,7 +204,7 @@ class TombstoneTriggers:
         parts = [f"{row}.{qualified(name)}::text" for name in self._table.key]
         columns = ""
         if self._also:
-            names = ", ".join(map(_literal, self._also))
+            names = ", ".join(map(literal, self._also))
             texts = ", ".join(f"{row}.{qualified(name)}::text" for name in self._also)
             columns = f",\n       jsonb_object(ARRAY[{names}], ARRAY[{texts}])"
         return f"(TG_ARGV[0], ARRAY[{', '.join(parts)}], {routing}{columns})"
@@ -223,11 +219,32 @@ def _is_plain(column: Column) -> bool:
     return column.type in _PLAIN or column.kind == "e"
 
 
-def _literal(value: str) -> str:
+def function_name(what: str, table: Table) -> str:
+    """Return what a table's function is called: its name may be long, and two schemas may hold tables of one name."""
+    digest = hashlib.sha256(str(table).encode()).hexdigest()[:8]
+    return f"{what}_{table.name.encode()[:40].decode(errors='ignore')}_{digest}"
+
+
+def create_trigger(around: Surroundings, name: str, event: str, on: tuple[str, str], when: str, call: str) -> str:
+    """Return the statement that makes a trigger, or puts it in the place of one."""
+    trigger, relation = qualified(name), qualified(*on)
+    # Before version 14 there is no OR REPLACE; dropping a trigger keeps readers out too.
+    first = "" if around.major >= 14 else f"DROP TRIGGER IF EXISTS {trigger} ON {relation};\n"
+    create = "CREATE OR REPLACE TRIGGER" if around.major >= 14 else "CREATE TRIGGER"
+    return f"{first}{create} {trigger} AFTER {event} ON {relation}\n  {when}\n  EXECUTE FUNCTION {call};"
+
+
+def enable_always(names: Sequence[str], on: tuple[str, str]) -> str:
+    """Return the statement by which triggers fire for logical replication too."""
+    enabled = ",\n  ".join(f"ENABLE ALWAYS TRIGGER {qualified(name)}" for name in names)
+    return f"ALTER TABLE {qualified(*on)}\n  {enabled};"
+
+
+def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _dollar_quoted(body: str) -> str:
+def dollar_quoted(body: str) -> str:
     tag = "$body$"
     while tag in body:
         tag = f"{tag[:-1]}_$"

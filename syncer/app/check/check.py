@@ -8,7 +8,7 @@ from functools import partial
 from syncer.app.check.finding import Finding, Severity, found_by
 from syncer.app.check.index import check_building, check_index, check_mapping
 from syncer.app.check.relation import check_relations
-from syncer.app.check.server import check_elasticsearch, check_model, check_source, check_state
+from syncer.app.check.server import check_elasticsearch, check_model, check_source, check_state, check_vectors
 from syncer.app.check.table import check_table
 from syncer.app.check.transform import check_transform
 from syncer.app.check.triggers import check_triggers
@@ -40,6 +40,7 @@ def check(application: Application, names: Sequence[str]) -> Sequence[Finding]:
         if not _works(transform) or (pipeline.embedding and not _works(model)):
             return
         plan = application.blueprint(name)
+        yield from found_by(f"pipelines.{name}.embedding", lambda: check_vectors(application, plan))
         setting = f"pipelines.{name}.index"
         record = application.store.index(name) if _works(state) else None
         if _works(elastic):

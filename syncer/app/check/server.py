@@ -9,7 +9,9 @@ from syncer.adapters.postgres.inspection import role, shares_backends
 from syncer.adapters.postgres.migrate import revision
 from syncer.adapters.postgres.remedy import grant_create, grant_stats
 from syncer.adapters.postgres.session import Session
+from syncer.app.blueprint import Blueprint
 from syncer.app.check.finding import Finding, Severity, info
+from syncer.app.pipeline_vectors import prove_pieces
 from syncer.app.wiring import Application
 
 #: The oldest supported Postgres.
@@ -87,6 +89,12 @@ def check_model(application: Application) -> Iterator[Finding]:
     model = application.settings.embedding.model
     application.embedder.load()
     yield info("embedding.model", f"{model}: vectors of {application.embedder.dims} dimensions")
+
+
+def check_vectors(application: Application, plan: Blueprint) -> Iterator[Finding]:
+    """Look whether the model reads the pieces that long texts are cut into."""
+    prove_pieces(application.embedder, plan)
+    yield from ()
 
 
 def _postgres(setting: str, session: Session, second: Session) -> Iterator[Finding]:

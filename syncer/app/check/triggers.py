@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from syncer.adapters.postgres.installation import installation
 from syncer.adapters.postgres.remedy import grant_insert, grant_tombstones
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.trigger_facts import TriggerFacts, trigger_facts
-from syncer.adapters.postgres.triggers import TombstoneTriggers
 from syncer.app.check.finding import Finding, Severity, info
 from syncer.app.noted import CONTEST_HINT, contest, noted_by
 from syncer.app.settings import Settings
@@ -66,8 +66,17 @@ def _of_table(
 ) -> Iterator[Finding]:
     table, schema = noted.table, settings.state.schema_
     facts = trigger_facts(session, table, schema, noted.columns, holds_state=settings.state.url is None)
-    sql = str(TombstoneTriggers(table, schema, noted.columns).install(facts.around))
+    sql = str(installation(noted, schema, facts.around))
     install = f"syncer install-triggers {name}"
+    if settings.pipelines[name].poll.wakes and facts.silent:
+        yield Finding(
+            Severity.WARNING,
+            f"pipelines.{name}.poll.wakeup",
+            f"no trigger tells of each commit that changes {_some(facts.silent, ', ')}",
+            "polls find it at their interval",
+            install,
+            sql,
+        )
     if not facts.installed:
         yield Finding(Severity.WARNING, setting, *lost, install, sql)
         return
@@ -132,6 +141,9 @@ def _privilege(setting: str, schema: str, facts: TriggerFacts) -> Finding:
 
 
 def _listed(triggers: Mapping[str, Sequence[str]]) -> str:
-    named = [f"{', '.join(names)} on {table}" for table, names in list(triggers.items())[:_NAMED_MAX]]
-    more = len(triggers) - len(named)
-    return "; ".join(named) + (f"; and on {more} more" if more else "")
+    return _some([f"{', '.join(names)} on {table}" for table, names in triggers.items()], "; ", "on ")
+
+
+def _some(names: Sequence[str], separator: str, preposition: str = "") -> str:
+    more = len(names) - _NAMED_MAX
+    return separator.join(names[:_NAMED_MAX]) + (f"{separator}and {preposition}{more} more" if more > 0 else "")

@@ -39,7 +39,15 @@ def deliver_all(
     started = pipeline.clock.monotonic()
     hold = pipeline.store.backfill(record.name)
     try:
-        done = backfill(pipeline, record.name, hold, restart=restart, workers=workers, on_progress=on_progress)
+        done = backfill(
+            pipeline,
+            record.name,
+            hold,
+            skip_unchanged=True,
+            restart=restart,
+            workers=workers,
+            on_progress=on_progress,
+        )
     finally:
         hold.release()
     remainder = not done.complete or bool(done.report.rejected)

@@ -66,7 +66,7 @@ def embed_bench(invocation: Invocation, name: str | None, *, texts: int, backend
 
 
 def _embeds(application: Application, name: str) -> bool:
-    return application.settings.pipelines[name].embedding is not None
+    return bool(application.settings.pipelines[name].embeddings)
 
 
 def _texts(application: Application, name: str, count: int) -> Sequence[str]:

@@ -48,7 +48,16 @@ def _report(found: Sequence[PipelineStatus], clock: Clock) -> RenderableType:
             _moment(one.record.verified_at) if one.record and one.record.verified_at else "–",
             one.record.name if one.record else "–",
         )
-    return Group(table, *(Text(f"{one.name}: {note}") for one in found for note in _notes(one, clock)))
+    notes = (f"{one.name}: {note}" for one in found for note in (*_vectors(one), *_notes(one, clock)))
+    return Group(table, *map(Text, notes))
+
+
+def _vectors(one: PipelineStatus) -> Sequence[str]:
+    """Return where the vectors came from."""
+    if not one.texts or one.texts.hit_ratio is None:
+        return []
+    counts = f"{one.texts.embedded:,} texts embedded, {one.texts.cached:,} found in the cache"
+    return [f"{counts} (hit ratio {one.texts.hit_ratio:.1%})"]
 
 
 def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
@@ -66,6 +75,11 @@ def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
         lines = "".join(f"\n  {line}" for line in one.deviation.differences)
         what = f"{one.deviation.consequence}: {one.deviation.remedy}"
         notes.append(f"the index was built from another configuration; {what}{lines}")
+    if one.texts and one.texts.truncated:
+        notes.append(
+            f"texts whose end the model did not read: {one.texts.truncated:,}; embedding.chunk splits them, "
+            "or shorten embedding.text"
+        )
     if one.overview and one.overview.passing:
         notes.append(f"dead letters that are delivered again by themselves: {one.overview.passing:,}")
     if one.record and one.record.reconcile:

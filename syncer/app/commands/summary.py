@@ -36,16 +36,19 @@ class Summary:
         return {"pipeline": self.pipeline, **counts, "seconds": round(self.seconds, 3), **failure}
 
 
-COUNTS = ("read", "applied", "stale", "rejected", "embedded", "cached")
+COUNTS = ("read", "applied", "unchanged", "stale", "rejected", "embedded", "cached", "truncated")
+#: Shown to people where there are any.
+_SELDOM = ("unchanged", "truncated")
 
 
 def summary_table(summaries: Sequence[Summary]) -> Table:
     """Return a line for each pipeline."""
+    shown = [name for name in COUNTS if name not in _SELDOM or any(getattr(s.report, name) for s in summaries)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("pipeline")
-    for name in (*COUNTS, "seconds"):
+    for name in (*shown, "seconds"):
         table.add_column(name, justify="right")
     for summary in summaries:
-        counts = [f"{getattr(summary.report, name):,}" for name in COUNTS]
+        counts = [f"{getattr(summary.report, name):,}" for name in shown]
         table.add_row(summary.pipeline, *counts, f"{summary.seconds:,.1f}")
     return table

@@ -5,10 +5,11 @@ from __future__ import annotations
 from rich.text import Text
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
+from syncer.adapters.postgres.installation import installation, removal
 from syncer.adapters.postgres.remedy import grant_create, grant_create_in, grant_noting
 from syncer.adapters.postgres.script import Script
 from syncer.adapters.postgres.trigger_facts import trigger_facts
-from syncer.adapters.postgres.triggers import Surroundings, TombstoneTriggers
+from syncer.adapters.postgres.triggers import Surroundings
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
 from syncer.app.noted import noted_by
@@ -34,9 +35,9 @@ def _change(invocation: Invocation, name: str, *, install: bool, print_only: boo
         try:
             for noted in noted_by(session, name, settings, lenient=not install):
                 table = noted.table
-                triggers = TombstoneTriggers(table, schema, noted.columns)
                 around = trigger_facts(session, table, schema, holds_state=settings.state.url is None).around
-                scripts[str(table)] = script = triggers.install(around) if install else triggers.remove()
+                script = (installation if install else removal)(noted, schema, around)
+                scripts[str(table)] = script
                 if not print_only:
                     command = f"syncer {'install' if install else 'remove'}-triggers {name} --print"
                     # The lock of `syncer migrate`: else it would be in doubt who creates the schema. A transaction for

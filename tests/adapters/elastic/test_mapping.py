@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from syncer.adapters.elastic.mapping import IndexSettings, graphs, index_settings, mapping, while_loading
 from syncer.core.error import ConfigurationError
 from syncer.core.field import Field, VectorField
+from syncer.core.vector import Chunks
 
 
 def the_property(field: Field) -> dict[str, Any]:
@@ -56,6 +58,14 @@ def test_vectors_are_indexed_as_asked_for(index: str) -> None:
     assert made["properties"]["embedding"]["index_options"] == {"type": index, **graph}
     assert while_loading(made)["properties"]["embedding"]["index_options"] == {"type": "flat"}
     assert bool(graphs(made)) is bool(graph)
+
+
+def test_pieces_of_a_text_are_nested() -> None:
+    """With the options that one vector would have; their mean is one vector."""
+    each = VectorField("v", "{title}", 3, "max_inner_product", chunks=Chunks(256, 32))
+    made = mapping([], [each, replace(each, name="m", chunks=Chunks(256, 32, mean=True))])["properties"]
+    assert made["v"] == {"type": "nested", "dynamic": "strict", "properties": {"vector": made["m"]}}
+    assert (made["m"]["type"], made["m"]["similarity"]) == ("dense_vector", "max_inner_product")
 
 
 @pytest.mark.parametrize(("index", "dims"), [("int4_hnsw", 383), ("bbq_hnsw", 63)])

@@ -17,6 +17,7 @@ from syncer.adapters.elastic.sink import ElasticSink
 from syncer.core.change import Removal
 from syncer.core.error import FatalError, IndexMissing
 from syncer.core.field import Field, VectorField
+from syncer.core.held import Held
 from syncer.core.index import write_alias
 from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
 from tests.adapters.elastic.examples import a_document
@@ -51,6 +52,15 @@ def test_a_document_is_stored_as_postgres_wrote_it(elastic: Elastic, index: str,
     assert found["_version"] == 100
     assert found["_source"] == {**json.loads(body), "_syncer": {"key": "a|b", "hash": -7}}
     assert read(elastic, index, '"\\ü')["_source"] == {"_syncer": {"key": '"\\ü', "hash": -7}}
+
+
+def test_what_is_there_is_told_by_version_and_hash(elastic: Elastic, index: str, sink: ElasticSink) -> None:
+    """Searchable or not; nothing of what is gone, or was written by somebody else."""
+    sink.write([a_document(key) for key in ("a", "b|c", "gone")])
+    sink.write([Removal(("gone",), 101)])
+    elastic.client.index(index=index, id="stranger", document={"title": "no hash"})
+    drafts = [a_document(key).draft for key in ("b|c", "gone", "never", "stranger", "a")]
+    assert sink.held(drafts) == {drafts[0].key: Held(100, -7), ("a",): Held(100, -7)}
 
 
 def test_a_document_is_sent_as_it_is() -> None:

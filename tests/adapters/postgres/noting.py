@@ -9,10 +9,12 @@ import psycopg
 from sqlalchemy import text
 
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
+from syncer.adapters.postgres.installation import installation
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.tables import TOMBSTONES, qualified
 from syncer.adapters.postgres.trigger_facts import TriggerFacts, trigger_facts
 from syncer.adapters.postgres.triggers import TombstoneTriggers
+from syncer.core.noted_table import NotedTable
 from syncer.core.table import Table
 
 Connection = psycopg.Connection[Any]
@@ -62,6 +64,12 @@ def install(session: Session, table: Table, schema: str = SCHEMA, columns: Colle
 def install_noting(session: Session, table: Table, schema: str = SCHEMA, columns: Collection[str] = ()) -> None:
     around, lock = facts(session, table, schema).around, AdvisoryLock.on(schema)
     TombstoneTriggers(table, schema, columns).install(around).run(session, lock, denied="ask the owner")
+
+
+def install_all(session: Session, table: Table, *, wakes: bool = True) -> None:
+    """Install the triggers as `syncer install-triggers` does, with those that tell of each commit or without."""
+    noted, around = NotedTable(table, frozenset(), wakes=wakes), facts(session, table).around
+    installation(noted, SCHEMA, around).run(session, AdvisoryLock.on(SCHEMA), denied="ask the owner")
 
 
 def remove(session: Session, table: Table, schema: str = SCHEMA) -> None:
