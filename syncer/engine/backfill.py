@@ -56,8 +56,7 @@ def backfill(
 
     first_load: the index is new and nobody else writes to it, so no write can revive a document. Its ranges stay, done,
     until the caller has made the index the one that is followed: else a load killed in between would start again.
-    skip_unchanged: look what the index holds, and write what differs from it; for an index all of whose documents were
-    made by its present definition.
+    skip_unchanged: look what the index holds, and write what differs from it; not while fields are being filled.
     prove: called before each write, in place of a look whether the index is still of this configuration; what it raises
     ends the backfill. on_planned: called with the rows in all, before the first write.
     stopping: in place of the process's own.
@@ -73,6 +72,9 @@ def backfill(
         ranges = _plan(pipeline, progress, stopping)
         if not ranges:
             return Backfilled(Report(), complete=False, resumed=False)
+    record = pipeline.store.named(index)
+    # Documents that lack what was added have the same hash as others. The fill goes on with ranges that are left.
+    skip_unchanged = skip_unchanged and record is not None and not record.filling
     on_planned(sum(part.rows for part in ranges))
     tally = _Tally(ranges, on_progress)
     todo = deque(part for part in ranges if not part.done)

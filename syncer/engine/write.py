@@ -63,7 +63,7 @@ class Writing:
         shards: Shards | None = None,
         skip_unchanged: bool = False,
     ) -> None:
-        """prove: called before each write; what it raises keeps the write from being sent.
+        """prove: called before each write, and each look at what is there; what it raises keeps both from being done.
 
         shards: of the index, where nobody knows which of them a document was in: with each write of a key it is removed
         from all others.
@@ -100,6 +100,8 @@ class Writing:
         """Return the rows whose documents the index holds as they would be written, with a lower number."""
         # One that may be elsewhere too is to be removed from there.
         drafts = [draft for draft in numbered.hydration.drafts if draft.key not in numbered.routings]
+        # What an index of another definition holds says nothing.
+        self._prove()
         try:
             held = self._sink.held(drafts) if drafts else {}
         except TransientError:

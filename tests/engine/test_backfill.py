@@ -12,7 +12,7 @@ import pytest
 from syncer.adapters.json import OrJson
 from syncer.adapters.memory.source import MemoryDocuments, MemoryKeyFeed
 from syncer.adapters.memory.vector_cache import MemoryVectorCache
-from syncer.core.error import SinkUnavailable, TooManyRejections
+from syncer.core.error import FingerprintMismatch, SinkUnavailable, TooManyRejections
 from syncer.core.outcome import Deferred, Rejected
 from syncer.engine.backfill import Backfilled, backfill
 from syncer.engine.embed import Embedding
@@ -111,6 +111,25 @@ def test_a_document_that_is_left_as_it_is_closes_its_dead_letter() -> None:
     world.table.put(("0000",), LONG_AGO, n=0)
     assert run(world, skip_unchanged=True).report.unchanged == 1
     assert world.dead_letters() == []
+
+
+def test_while_fields_are_filled_every_document_is_written() -> None:
+    """One that lacks them has the hash of one that has them, and the fill takes these ranges for done."""
+    world = filled(5)
+    run(world)
+    lease = world.store.acquire(world.record.name)
+    lease.update(filling=True)
+    lease.release()
+    report = run(world, skip_unchanged=True).report
+    assert (report.applied, report.unchanged) == (5, 0)
+
+
+def test_by_another_definition_nothing_is_taken_for_unchanged() -> None:
+    """The hash is of what that makes of the row."""
+    world = filled(5)
+    run(world)
+    with pytest.raises(FingerprintMismatch):
+        run(world, skip_unchanged=True, fingerprint={"mapping": "another"})
 
 
 def test_with_a_transform_every_document_is_written() -> None:
