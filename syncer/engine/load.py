@@ -87,8 +87,8 @@ def load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events, 
             on_planned=lambda rows: pipeline.indices.expect(record.name, rows),
             on_progress=progressed,
         )
-        parting.end()
         if done.complete:
+            parting.end()
             lease.update(phase=Phase.LOADED)
             progress.finish()
     finally:
