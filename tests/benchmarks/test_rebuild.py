@@ -23,7 +23,7 @@ import yaml
 
 from syncer.adapters.embedding.sentence import SentenceEmbedder
 from tests.acceptance.installation import Installation, Running, eventually
-from tests.benchmarks.test_load import FIELDS, FILL, SCHEMA
+from tests.benchmarks.measure import FIELDS, FILL, SCHEMA
 
 pytestmark = pytest.mark.benchmark
 

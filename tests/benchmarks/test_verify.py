@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 
-import psutil
 import psycopg
 import pytest
 from elasticsearch.helpers import scan
 
 from tests.acceptance.installation import Installation
-from tests.benchmarks.test_load import FIELDS, FILL, SCHEMA
+from tests.benchmarks.measure import Measured, create_pages, fill_pages, measured
 
 pytestmark = pytest.mark.benchmark
 
@@ -23,18 +19,16 @@ RUNS = 3
 
 def test_verify_of_a_million_rows(installation: Installation, machine: str) -> None:
     """Seconds, rows a second, the processor time of syncer's own process, and the peak of its memory."""
-    installation.sql(SCHEMA)
-    installation.configure("public.page", fields=FIELDS, index={"replicas": 0})
-    installation.sql(FILL, 1, ROWS)
-    installation.sql("VACUUM ANALYZE public.page")
+    create_pages(installation)
+    fill_pages(installation, 1, ROWS)
     with installation.running("run", "--once") as loading:
         assert loading.process.wait() == 0
     print(f"\nreading alone: Postgres {_read_postgres(installation):.1f} s, Elasticsearch {_scan(installation):.1f} s")
     for _ in range(RUNS):
-        seconds, processor, peak = _verify(installation)
+        verified = _verify(installation)
         print(
-            f"verify, {ROWS:,} rows x 1 kB: {seconds:.1f} s, {ROWS / seconds:,.0f} rows/s, "
-            f"processor {processor:.1f} s, RSS peak {peak:.0f} MiB"
+            f"verify, {ROWS:,} rows x 1 kB: {verified.seconds:.1f} s, {ROWS / verified.seconds:,.0f} rows/s, "
+            f"processor {verified.processor_seconds:.1f} s, RSS peak {verified.peak:.0f} MiB"
         )
     print(f"({machine})")
 
@@ -58,25 +52,7 @@ def _scan(installation: Installation) -> float:
     return time.monotonic() - started
 
 
-def _verify(installation: Installation) -> tuple[float, float, float]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "syncer", "verify", installation.alias, "--json"],
-        cwd=installation.directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    watched = psutil.Process(process.pid)
-    peak, processor = 0, 0.0
-    while process.poll() is None:
-        try:
-            peak = max(peak, watched.memory_info().rss)
-            processor = sum(watched.cpu_times()[:2])
-        except psutil.Error:
-            break
-        time.sleep(0.05)
-    assert process.stdout is not None
-    found = json.loads(process.stdout.read())
-    process.stdout.close()
-    assert process.wait() == 0
-    assert found["source_rows"] == found["indexed"] == ROWS
-    return float(found["seconds"]), processor, peak / 2**20
+def _verify(installation: Installation) -> Measured:
+    verified = measured(installation, "verify")
+    assert verified.report["source_rows"] == verified.report["indexed"] == ROWS
+    return verified
