@@ -34,7 +34,9 @@ class ChunkSettings(Section):
     @model_validator(mode="after")
     def _overlapping(self) -> Self:
         if 2 * self.overlap >= self.tokens:
-            raise Misplaced("overlap", f"must be less than half of tokens, which is {self.tokens}")
+            raise Misplaced(
+                "overlap", f"must be less than half of tokens, which is {self.tokens}; it is {self.overlap}"
+            )
         return self
 
 

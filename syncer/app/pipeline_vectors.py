@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from syncer.app.blueprint import Blueprint
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.yaml_file import readable
+from syncer.core.declaration import fault_in_name
 from syncer.core.error import ConfigurationError
 from syncer.core.field import Field, VectorField
 from syncer.ports import Model
@@ -17,15 +18,21 @@ def pipeline_vectors(
 ) -> Sequence[VectorField]:
     """Return the fields that hold vectors. dims: asked where there are any, for the model's files have to be read.
 
-    Raises ConfigurationError where one has the name of another field, which the settings alone did not tell.
+    Raises ConfigurationError where Elasticsearch would not have the name, or another field has it or lies inside, which
+    the settings alone did not tell.
     """
     taken = {field.name for field in fields}
     for place, of in settings.embeddings.items():
-        if of.field in taken:
-            raise ConfigurationError(
-                f"pipelines.{name}.{readable(place)}.field: {of.field} is a field already",
-                hint="choose another name, or list the fields without it",
-            )
+        setting = f"pipelines.{name}.{readable(place)}.field"
+        if fault := fault_in_name(of.field):
+            raise ConfigurationError(f"{setting}: the field name {of.field!r} {fault}", hint="choose another name")
+        others = taken | {other.field for other in settings.embeddings.values() if other is not of}
+        for other in sorted(others):
+            if f"{of.field}.".startswith(f"{other}.") or other.startswith(f"{of.field}."):
+                what = "is a field already" if other == of.field else f"and the field {other} would lie in each other"
+                raise ConfigurationError(
+                    f"{setting}: {of.field} {what}", hint="choose another name, or list the fields without it"
+                )
     return [
         VectorField(
             of.field,

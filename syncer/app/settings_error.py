@@ -25,12 +25,23 @@ _WORDS = {
     "dict_type": "must hold settings, one a line",
     "mapping_type": "must hold settings, one a line",
     "tuple_type": "must be a text or a list",
+    "byte_size": "must be a size such as 10GB or 500MiB",
+    "byte_size_unit": "must be a size such as 10GB or 500MiB",
 }
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> Sequence[tuple[Path, str]]:
     """Return the place of each error and a sentence about it."""
-    return [_explained(detail, model) for detail in error.errors(include_url=False, include_input=False)]
+    details = error.errors(include_url=False, include_input=False)
+    return [_explained(detail, model) for detail in details if not _follows(detail, details)]
+
+
+def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Tell whether a list is called empty for what is wrong in it: pydantic does not count that."""
+    depth = len(detail["loc"])
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > depth and other["loc"][:depth] == detail["loc"] for other in details
+    )
 
 
 def _explained(detail: ErrorDetails, model: type[BaseModel]) -> tuple[Path, str]:

@@ -23,6 +23,7 @@ _METADATA = (
 )
 #: Names that Elasticsearch keeps for itself, and ours.
 _OWN_NAMES = frozenset(_METADATA.split())
+_KEPT = "is a name that Elasticsearch or syncer keeps for itself"
 #: Types that hold whole rows.
 _OBJECTS = frozenset({"object", "nested", "flattened"})
 
@@ -65,7 +66,7 @@ def resolve_fields(
         declared = {name: Declared() for name in (*table.columns, *(relations or {}))}
     for name in declared:
         if name in _OWN_NAMES:
-            _refuse_name(name, "is a name that Elasticsearch or syncer keeps for itself", f"{setting}.{name}")
+            _refuse_name(name, _KEPT, f"{setting}.{name}")
     return _Level(table, relations or {}, everything).resolved(declared, setting)
 
 
@@ -259,11 +260,22 @@ def _inferred(table: Table, column: str, setting: str) -> FieldType:
     return inferred
 
 
-def _check_name(name: str, setting: str) -> None:
+def fault_in_name(name: str) -> str | None:
+    """Return what keeps a name from being that of a field outside of objects, if anything does."""
+    return _KEPT if name in _OWN_NAMES else _fault_in_name(name)
+
+
+def _fault_in_name(name: str) -> str | None:
     if any(not part.strip() for part in name.split(".")):
-        _refuse_name(name, "is empty, or has an empty part before or after a dot", setting)
+        return "is empty, or has an empty part before or after a dot"
     if len(name.encode()) > NAME_BYTES_MAX:
-        _refuse_name(name, f"is longer than {NAME_BYTES_MAX} bytes", setting)
+        return f"is longer than {NAME_BYTES_MAX} bytes"
+    return None
+
+
+def _check_name(name: str, setting: str) -> None:
+    if fault := _fault_in_name(name):
+        _refuse_name(name, fault, setting)
 
 
 def _refuse_name(name: str, reason: str, setting: str) -> NoReturn:

@@ -76,4 +76,4 @@ def _next_start(text: str, starts: Sequence[int], start: int, end: int, overlap:
 
 
 def _begins_word(text: str, place: int) -> bool:
-    return place > 0 and text[place - 1].isspace() and not text[place].isspace()
+    return 0 < place < len(text) and text[place - 1].isspace() and not text[place].isspace()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from syncer.core.change import Draft, Hydration
 from syncer.core.key import Key
@@ -13,9 +13,13 @@ from syncer.core.outcome import Rejected
 from syncer.core.vector import Chunks, Vector, mean
 from syncer.ports import Embedder, VectorCache
 
+T = TypeVar("T")
+
 #: Of the texts that are embedded by one call; more are pieces and vectors that memory has to hold. Batches of short
 #: texts are smaller.
 _PORTION_CHARACTERS = 4_000_000
+#: Of the vectors that are cached by one call: the database has a bound for what it is sent, and for how long it takes.
+_CACHED_BYTES = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Embedding:
     def keep(self, drafts: Sequence[Draft]) -> None:
         """Let the cache know that the texts of these drafts are still there. Raises StateUnavailable."""
         if digests := [task.digest() for draft in drafts for task in self._tasks(draft).values()]:
-            self._cache.get(self._embedder.fingerprint, digests)
+            self._cache.touch(self._embedder.fingerprint, digests)
 
     def vectors(self, drafts: Sequence[Draft]) -> Vectors:
         """Return the vectors of the drafts' texts. Raises EmbedderUnavailable, StateUnavailable."""
@@ -82,12 +86,13 @@ class Embedding:
         missing = {digest: task for digest, task in tasks.items() if digest not in known}
         refused: dict[bytes, Rejected] = {}
         truncated = 0
-        for portion in _portions(missing, self._portion_characters):
+        for portion in _portions(missing, self._portion_characters, lambda task: len(task.text)):
             made, cut_off = self._made(portion)
             truncated += cut_off
             computed = {digest: vector for digest, vector in made.items() if isinstance(vector, bytes)}
             refused |= {digest: why for digest, why in made.items() if isinstance(why, Rejected)}
-            self._cache.put(self._embedder.fingerprint, computed)
+            for part in _portions(computed, _CACHED_BYTES, len):
+                self._cache.put(self._embedder.fingerprint, part)
             known |= computed
         return Vectors(
             {
@@ -144,14 +149,14 @@ class Embedding:
         return tuple(cached[start : start + size] for start in range(0, len(cached), size))
 
 
-def _portions(tasks: Mapping[bytes, _Task], characters: int) -> Iterator[Mapping[bytes, _Task]]:
-    """Yield them in order, as few together as have so many characters."""
-    portion: dict[bytes, _Task] = {}
+def _portions(of: Mapping[bytes, T], most: int, size_of: Callable[[T], int]) -> Iterator[Mapping[bytes, T]]:
+    """Yield them in order, as few together as reach that size."""
+    portion: dict[bytes, T] = {}
     size = 0
-    for digest, task in tasks.items():
-        portion[digest] = task
-        size += len(task.text)
-        if size >= characters:
+    for digest, each in of.items():
+        portion[digest] = each
+        size += size_of(each)
+        if size >= most:
             yield portion
             portion, size = {}, 0
     if portion:

@@ -191,6 +191,7 @@ class Pipeline:
             transform=self.transform,
             shards=shards,
             skip_unchanged=skip_unchanged and self.transform is None and shards is None,
+            refused=lambda keys: {each.key for each in self.store.dead_letters(index, len(keys), keys=keys)},
         )
         return Delivery(
             documents,

@@ -62,13 +62,16 @@ class Writing:
         transform: Transform | None = None,
         shards: Shards | None = None,
         skip_unchanged: bool = False,
+        refused: Callable[[Sequence[Key]], Set[Key]] = lambda _keys: _NOTHING,
     ) -> None:
         """prove: called before each write, and each look at what is there; what it raises keeps both from being done.
 
         shards: of the index, where nobody knows which of them a document was in: with each write of a key it is removed
         from all others.
-        skip_unchanged: do not write what the index holds already. Nobody but the poller has to write for the index to
-        end equal to the table, so leaving a write out loses nothing.
+        skip_unchanged: do not write what the index holds already. A write of the poller that is under way may still
+        replace it; then the poller has more to deliver, unless the row came back to what it was with its old watermark.
+        refused: returns those of some rows that have an open dead letter. They are never left out: what was refused may
+        be a vector or a sub-field that was added, of which the hash says nothing.
         """
         self._embedding = embedding
         self._sink = sink
@@ -78,6 +81,7 @@ class Writing:
         self._transform = transform
         self._shards = shards
         self._skip_unchanged = skip_unchanged
+        self._refused = refused
 
     def write(self, keys: Sequence[Key], numbered: Numbered) -> Written:
         """Transform, embed and write. Raises what the embedder, the cache and the sink raise, and what `prove` does."""
@@ -102,16 +106,18 @@ class Writing:
         drafts = [draft for draft in numbered.hydration.drafts if draft.key not in numbered.routings]
         # What an index of another definition holds says nothing.
         self._prove()
+        turn = self._pacing.turn
         try:
             held = self._sink.held(drafts) if drafts else {}
         except TransientError:
-            self._pacing.answered(self._pacing.turn, pressed=True)
+            self._pacing.answered(turn, pressed=True)
             raise
-        return {
+        same = [
             draft.key
             for draft in drafts
             if (found := held.get(draft.key)) and found.hash == draft.hash and found.version < numbered.version
-        }
+        ]
+        return frozenset(same) - self._refused(same) if same else _NOTHING
 
     def _vectors(self, drafts: Sequence[Draft], unchanged: Set[Key]) -> Vectors:
         if self._embedding is None:

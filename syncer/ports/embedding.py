@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from syncer.core.outcome import Rejected
 from syncer.core.vector import Chunks, Embedded, Split
 
 
@@ -44,7 +45,12 @@ class Model(Embedder, Protocol):
         """Make sure that it works, and makes vectors of `dims`. Raises ConfigurationError, EmbedderUnavailable."""
 
     def embed_query(self, text: str) -> bytes:
-        """Return the vector to search with, which some models make in another way. Raises EmbedderUnavailable."""
+        """Return the vector to search with, which some models make in another way. Raises EmbedderUnavailable, and
+        FatalError where none can be made."""
+
+    def embed_queries(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
+        """Return such vectors of several texts, in order, or why one has none: sixteen at once take a quarter of the
+        time that they take one by one. Raises EmbedderUnavailable."""
 
 
 class VectorCache(Protocol):
@@ -53,6 +59,9 @@ class VectorCache(Protocol):
 
     def get(self, fingerprint: str, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Return the vectors that are there, by digest."""
+
+    def touch(self, fingerprint: str, digests: Sequence[bytes]) -> None:
+        """Note that these are wanted, as `get` does, without reading them."""
 
     def put(self, fingerprint: str, vectors: Mapping[bytes, bytes]) -> None:
         """Store vectors by digest. Idempotent."""

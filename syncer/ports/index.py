@@ -50,7 +50,7 @@ class Sink(Protocol):
     def held(self, drafts: Sequence[Draft]) -> Mapping[Key, Held]:
         """Return what is there now where these drafts belong: all that was acknowledged, searchable or not.
 
-        A document without hash is left out. Raises what `write` raises.
+        A document without hash is left out, and one of which the server does not tell now. Raises what `write` raises.
         """
 
 

@@ -33,6 +33,19 @@ def test_what_can_run_the_model_is_measured(embedding: Deployment) -> None:
     assert exact["tokens_per_second"] == pytest.approx(6 * exact["texts_per_second"], rel=0.01)
 
 
+def test_of_long_texts_the_pieces_are_measured(embedding: Deployment) -> None:
+    """As the pipeline embeds them; whole, they would be cut off at the window."""
+    embedding.sql("UPDATE articles SET title = title || repeat(' and so on', 500)")
+    embedding.configure(
+        model=str(MINILM),
+        fields={"title": "text"},
+        embedding={"text": "{title}", "chunk": {"tokens": 64, "overlap": 0}},
+    )
+    code, found = embedding.json("embed-bench", "--texts", "20", "--backend", "torch")
+    assert (code, found["texts"]) == (0, 20)
+    assert found["tokens"] <= 20 * 64
+
+
 def test_a_server_is_measured_alone(embedding: Deployment) -> None:
     """Nobody else knows what it runs, so there is nothing to compare with."""
     file = embedding.folder / "syncer.yaml"

@@ -415,6 +415,11 @@ def test_a_pipeline_may_have_several_embeddings(tmp_path: Path) -> None:
         ("true", "[{text: '{title}'}, {text: b}]", "embedding[1].text: names no field"),
         ("true", "[{text: '{title}'}, {txt: b}]", "embedding[1].txt: unknown setting; did you mean text?"),
         ("true", "[]", "embedding: must not be empty"),
+        (
+            "true",
+            "{text: '{title}', chunk: {tokens: 64}}",
+            "chunk.overlap: must be less than half of tokens, which is 64; ",
+        ),
         ("true", "{txt: b}", "embedding.txt: unknown setting; did you mean text?"),
         ("true", "{text: '{title}', chunk: {token: 3}}", "chunk.token: unknown setting; did you mean tokens?"),
         (
@@ -427,7 +432,7 @@ def test_a_pipeline_may_have_several_embeddings(tmp_path: Path) -> None:
         (
             "false",
             "{text: '{title}', similarity: dot_product}",
-            "embedding.similarity: must be max_inner_product where",
+            "embedding.similarity: must be another one where",
         ),
     ],
 )
@@ -438,3 +443,18 @@ def test_a_mistake_in_an_embedding_is_named_with_its_number(
     assert f"pipelines.articles.{said}" in refused(EMBEDDING % (normalise, embedding), folder=tmp_path).replace(
         "embedding.chunk", "chunk"
     )
+
+
+def test_a_list_is_not_called_empty_for_what_is_wrong_in_it(tmp_path: Path) -> None:
+    """The mistake alone is told."""
+    said = refused(EMBEDDING % ("true", "[{text: '{title}', similarity: near}]"), folder=tmp_path)
+    assert "embedding[0].similarity: must be 'cosine'" in said
+    assert "must not be empty" not in said
+
+
+@pytest.mark.parametrize("size", ["-1", "10X", "big"])
+def test_a_size_is_written_with_its_unit(size: str, tmp_path: Path) -> None:
+    """As the remedy says."""
+    model = "embedding: {cache: {size: %s}}" % size  # noqa: UP031
+    said = refused(FIVE_LINES + f"    {model}\n", folder=tmp_path)
+    assert "embedding.cache.size: must be a size such as 10GB or 500MiB" in said

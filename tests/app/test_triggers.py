@@ -395,7 +395,9 @@ def test_wakeups_are_installed_for_who_asks(migrated: Deployment) -> None:
     assert (trouble(migrated), wakeups(migrated)) == ([], ["articles"])
     migrated.sql(RELATED)
     migrated.configure(poll={"wakeup": "notify"}, relations=RELATIONS)
-    assert migrated.run(*INSTALL)[0] == 0
+    code, out, _ = migrated.run(*INSTALL)
+    assert code == 0
+    assert "public.tags: what is deleted is noted in syncer.tombstones, and each commit wakes the daemon\n" in out
     assert wakeups(migrated) == ["article_tags", "articles", "authors", "tags"]
     migrated.configure(relations=RELATIONS)
     assert migrated.run(*INSTALL)[0] == 0

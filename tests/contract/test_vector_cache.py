@@ -98,8 +98,9 @@ def test_several_processes_put_the_same_texts(postgres_state: PostgresState) -> 
         list(threads.map(work, range(4)))
 
 
+@pytest.mark.parametrize("read", [True, False])
 def test_a_vector_that_is_used_is_marked_once_a_day(
-    postgres_cache: PostgresVectorCache, postgres_state: PostgresState
+    postgres_cache: PostgresVectorCache, postgres_state: PostgresState, read: bool
 ) -> None:
     """So that those which nobody wants any more can be told, without a write for each look-up."""
     old, fresh, unwanted = digest("1"), digest("2"), digest("3")
@@ -108,7 +109,10 @@ def test_a_vector_that_is_used_is_marked_once_a_day(
         postgres_state.execute(
             "UPDATE syncer.embeddings SET used_at = now() - %s::interval WHERE digest = %s", age, each
         )
-    assert len(postgres_cache.get(MODEL, [old, fresh])) == 2
+    if read:
+        assert len(postgres_cache.get(MODEL, [old, fresh])) == 2
+    else:
+        postgres_cache.touch(MODEL, [old, fresh])
     ages = dict(
         postgres_state.execute(
             "SELECT digest, round(extract(epoch FROM now() - used_at) / 3600) FROM syncer.embeddings"

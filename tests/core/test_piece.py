@@ -100,3 +100,9 @@ def test_tokens_are_estimated() -> None:
     """Three ASCII characters have one, any other has its own."""
     assert estimated_starts("abcdefg") == [0, 3, 6]
     assert estimated_starts("ab漢字é") == [0, 2, 3, 4]
+
+
+def test_a_token_may_begin_where_the_text_ends() -> None:
+    """Byte-level tokenizers leave the spaces out of a token's place: of one of spaces nothing is left."""
+    assert pieces("a b ", [0, 1, 2, 4], 3, 0) == ["a b"]
+    assert pieces("a b   ", [0, 1, 2, 6, 6, 6], 2, 1) == ["a", "b"]

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from syncer.adapters.json import OrJson
+from syncer.adapters.memory.sink import MemorySink
 from syncer.adapters.memory.source import MemoryDocuments, MemoryKeyFeed
 from syncer.adapters.memory.vector_cache import MemoryVectorCache
+from syncer.core.change import Draft
 from syncer.core.error import FingerprintMismatch, SinkUnavailable, TooManyRejections
+from syncer.core.held import Held
+from syncer.core.key import Key
 from syncer.core.outcome import Deferred, Rejected
 from syncer.engine.backfill import Backfilled, backfill
 from syncer.engine.embed import Embedding
 from syncer.engine.pacing import Pacing
 from syncer.engine.resync import resync
 from syncer.engine.transform import Transform
+from syncer.engine.write import Numbered, Writing
 from tests.builders import World, a_world
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -89,6 +96,10 @@ def test_of_a_document_that_is_left_as_it_is_the_vector_is_kept() -> None:
             wanted.extend(digests)
             return super().get(fingerprint, digests)
 
+        def touch(self, fingerprint: str, digests: Sequence[bytes]) -> None:
+            wanted.extend(digests)
+            super().touch(fingerprint, digests)
+
     world = a_world(embedding=True)
     for i in range(3):
         world.table.put((f"{i}",), text=f"text {i}")
@@ -100,17 +111,57 @@ def test_of_a_document_that_is_left_as_it_is_the_vector_is_kept() -> None:
     assert len(wanted) == 4
 
 
-def test_a_document_that_is_left_as_it_is_closes_its_dead_letter() -> None:
-    """Its row is again what the index holds."""
+def test_a_row_that_is_what_the_index_holds_again_closes_its_dead_letter() -> None:
+    """Written once more, for what was refused may be other than what the hash tells of."""
     world = filled(1)
     run(world)
     world.answers = {("0000",): Rejected("bad", "bad")}
     world.table.put(("0000",), LONG_AGO, n=-1)
     run(world, skip_unchanged=True)
     assert len(world.dead_letters()) == 1
+    world.answers = {}
     world.table.put(("0000",), LONG_AGO, n=0)
-    assert run(world, skip_unchanged=True).report.unchanged == 1
+    report = run(world, skip_unchanged=True).report
+    assert (report.applied, report.unchanged) == (1, 0)
     assert world.dead_letters() == []
+
+
+def test_a_row_whose_added_vector_was_refused_is_written_though_the_index_holds_its_hash() -> None:
+    """Else its dead letter would be closed, and its document never found by what it means."""
+    world = a_world(embedding=True)
+    world.worker().run_once()
+    world.table.put(("1",), text="refused for a while")
+    world.table.put(("2",), text="never refused")
+    run(world, embedding=None)
+    world.embedder.refused = {"refused for a while"}
+    run(world)
+    assert [letter.key for letter in world.dead_letters()] == [("1",)]
+    world.embedder.refused = set()
+    report = run(world, skip_unchanged=True).report
+    assert (report.applied, report.unchanged) == (2, 1)
+    assert world.dead_letters() == []
+    assert all(world.index.vectors().values())
+
+
+def test_batches_that_could_not_be_compared_slow_the_pace_once() -> None:
+    """They were under way together, and say nothing new."""
+    world = filled(1)
+    met = Barrier(2)
+
+    class Away(MemorySink):
+        def held(self, drafts: Sequence[Draft]) -> Mapping[Key, Held]:
+            met.wait(30)
+            raise SinkUnavailable("away")
+
+    pacing = Pacing()
+    writing = Writing(
+        None, Away(world.index), clock=world.clock, pacing=pacing, prove=lambda: None, skip_unchanged=True
+    )
+    hydration = MemoryDocuments(world.table).hydrate([("0000",)])
+    with ThreadPoolExecutor(2) as threads:
+        flights = [threads.submit(writing.write, [("0000",)], Numbered(hydration, 1, {})) for _ in range(2)]
+        assert all(isinstance(flight.exception(), SinkUnavailable) for flight in flights)
+    assert pacing.turn == 1
 
 
 def test_while_fields_are_filled_every_document_is_written() -> None:

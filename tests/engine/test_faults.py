@@ -8,13 +8,14 @@ from tests.engine.scenario import Fault, Scenario, applies
 
 #: Every method of a port that a delivery, a load, a backfill and a resync call.
 CALLS = {
-    "cache.get", "cache.put", "documents.hydrate", "embedder.embed", "embedder.split", "feed.read",
+    "cache.get", "cache.put", "cache.touch", "documents.hydrate", "embedder.embed", "embedder.split", "feed.read",
     "indices.build_graphs", "indices.create", "indices.expect", "indices.health", "indices.is_running",
     "indices.part", "indices.identity", "indices.prove_alias", "indices.publish", "indices.restore",
     "indices.targets", "keys.divide", "keys.read", "lease.checkpoints", "lease.commit", "lease.draw", "lease.prove",
     "lease.raise_above", "lease.release", "lease.update", "progress.advance", "progress.finish", "progress.plan",
     "progress.ranges", "progress.release", "sink.held", "sink.write", "source.blockers", "source.identity",
-    "source.observe", "store.acquire", "store.ask", "store.asking", "store.backfill", "store.claimed", "store.draw",
+    "source.observe", "store.acquire", "store.ask", "store.asking", "store.backfill", "store.claimed",
+    "store.dead_letters", "store.draw",
     "store.index", "store.least_checkpoint", "store.mark_verify_needed", "store.named", "store.passing_letters",
     "store.paused", "store.record", "store.register", "tombstones.prune",
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -114,6 +114,22 @@ def test_a_large_batch_is_embedded_in_portions() -> None:
     assert len(found.of) == 9
     assert len(embedder.calls) == 3
     assert model.embedding(v=EACH).vectors(drafts).cached == 18
+
+
+class Bounded(MemoryVectorCache):
+    """Refuses what a database does that may be sent so much at once."""
+
+    def put(self, fingerprint: str, vectors: Mapping[bytes, bytes]) -> None:
+        assert sum(map(len, vectors.values())) < 20_000_000
+        super().put(fingerprint, vectors)
+
+
+def test_many_vectors_are_cached_by_several_calls() -> None:
+    """However few characters they are made of."""
+    model = Model(MemoryEmbedder(dims=250_000), Bounded())
+    draft = [a_draft(f"{i}", v=f"{i}") for i in range(25)]
+    assert model.embedding(v=EACH).vectors(draft).embedded == 25
+    assert model.embedding(v=EACH).vectors(draft).cached == 25
 
 
 @pytest.mark.parametrize("change", [lambda v: v[:-1], lambda v: v[1:] + v[:1], lambda v: (*v, v[0]), lambda v: v[0]])

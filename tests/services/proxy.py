@@ -99,6 +99,11 @@ class Proxy:
         for way in ways or Way:
             self._lanes[way].flowing.clear()
 
+    def strand(self) -> None:
+        """Deliver nothing more on the connections that stand, not even their end; new ones are well."""
+        self.black_hole()
+        self._lanes = {way: _Lane() for way in Way}
+
     def delay(self, seconds: float, *ways: Way) -> None:
         """Hold up each piece that travels in these directions, or in both."""
         for way in ways or Way:

@@ -72,14 +72,20 @@ class ElasticSink:
             {"_id": document_id(draft.key), **({"routing": draft.routing} if draft.routing else {})} for draft in drafts
         ]
         with translate_errors():
-            answer = self._client.mget(
-                index=self._write_alias, docs=docs, source_includes=[_HASH], filter_path=[_HELD]
-            ).body
+            try:
+                answer = self._client.mget(
+                    index=self._write_alias, docs=docs, source_includes=[_HASH], filter_path=[_HELD]
+                ).body
+            except ApiError as error:
+                if error.meta.status not in _PUTS_OFF:
+                    raise
+                return {}  # the writes are then put off, and sent again
         found = zip(drafts, answer["docs"], strict=True)
         return {
-            draft.key: Held(doc["_version"], doc["_source"][OWN_FIELD]["hash"])
+            draft.key: Held(doc["_version"], own["hash"])
             for draft, doc in found
-            if doc.get("_source")
+            # Of a document that somebody else wrote it may be anything that Elasticsearch takes for one, a list too.
+            if isinstance(own := doc.get("_source", {}).get(OWN_FIELD), dict)
         }
 
     @cached_property

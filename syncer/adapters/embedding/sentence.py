@@ -16,7 +16,7 @@ from syncer.adapters.embedding import onnx_runtime, openvino_runtime
 from syncer.adapters.embedding.converted import Runtime, convert
 from syncer.adapters.embedding.model_files import ModelFiles, Prompts, cached_folder, model_files
 from syncer.adapters.embedding.passes import passes
-from syncer.adapters.embedding.text import cut, readable, room_in
+from syncer.adapters.embedding.text import CHARACTERS_MAX, cut, readable, room_in
 from syncer.adapters.embedding.token import in_pieces, token_counts
 from syncer.adapters.embedding.vector import UNSCALED, all_of, rows
 from syncer.core.error import ConfigurationError
@@ -127,8 +127,12 @@ class SentenceEmbedder:
 
     def embed_query(self, text: str) -> bytes:
         """Return the vector to search with."""
-        vectors, _ = self._encode([text], self._prompts.query)
-        return all_of(self._rows(vectors))[0]
+        return all_of(self.embed_queries([text]))[0]
+
+    def embed_queries(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
+        """Return the vectors to search with; see `Model`."""
+        vectors, _ = self._encode(texts, self._prompts.query)
+        return self._rows(vectors)
 
     def _rows(self, vectors: Any) -> Sequence[bytes | Rejected]:
         return rows(
@@ -159,7 +163,7 @@ class SentenceEmbedder:
         return [min(length, model.max_seq_length or length) for length in lengths]
 
     def _encode(self, texts: Sequence[str], prompt: str) -> tuple[Any, int]:
-        """Return a row for each text, and how many of the texts the model's window does not hold."""
+        """Return a row for each text, and how many of the texts are not read to their end."""
         return self._thread.submit(self._encoded, texts, prompt).result()
 
     def _encoded(self, texts: Sequence[str], prompt: str) -> tuple[Any, int]:
@@ -184,7 +188,9 @@ class SentenceEmbedder:
                 if not vectors.shape[1]:
                     vectors = numpy.empty((len(given), made.shape[1]), dtype="<f4")
                 vectors[numbers] = made
-        return vectors, sum(length > window for length in lengths)
+        return vectors, sum(
+            length > window or len(text) > CHARACTERS_MAX for length, text in zip(lengths, texts, strict=True)
+        )
 
     def _precision(self) -> AbstractContextManager[object]:
         """Let torch calculate with fewer digits, where that was asked for; OpenVINO sees to that itself."""

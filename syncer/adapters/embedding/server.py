@@ -107,10 +107,7 @@ class ServerEmbedder:
 
         Raises EmbedderUnavailable, and ConfigurationError where the server makes no such vectors.
         """
-        results: list[bytes | Rejected] = []
-        for part in _requests([readable(self._passage + text) for text in texts], self._server.request_texts):
-            results += self._results(part)
-        return Embedded(results, cut(texts))
+        return Embedded(self._all(self._passage, texts), cut(texts))
 
     def split(self, texts: Sequence[str], chunks: Chunks) -> Split:
         """Return the texts in pieces by an estimate of their tokens, for the server keeps its tokenizer to itself."""
@@ -121,7 +118,17 @@ class ServerEmbedder:
 
     def embed_query(self, text: str) -> bytes:
         """Return the vector to search with."""
-        return all_of(self._results([readable(self._query + text)]))[0]
+        return all_of(self.embed_queries([text]))[0]
+
+    def embed_queries(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
+        """Return the vectors to search with; see `Model`."""
+        return self._all(self._query, texts)
+
+    def _all(self, prompt: str, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
+        results: list[bytes | Rejected] = []
+        for part in _requests([readable(prompt + text) for text in texts], self._server.request_texts):
+            results += self._results(part)
+        return results
 
     def _results(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from syncer.adapters.embedding.text import cut, readable, room_in
 from syncer.adapters.embedding.vector import UNSCALED, all_of, rows
 from syncer.core.error import ConfigurationError
+from syncer.core.outcome import Rejected
 from syncer.core.piece import pieces
 from syncer.core.vector import Chunks, Embedded, Split
 
@@ -72,7 +73,8 @@ class StaticEmbedder:
 
     def split(self, texts: Sequence[str], chunks: Chunks) -> Split:
         """Return the texts in pieces by the model's own tokens; see `Embedder`."""
-        tokenizer = self._model.tokenizer
+        # What the model is known by is made of the tokenizer as it was loaded.
+        _, tokenizer = self.description, self._model.tokenizer
         with self._lock:
             tokenizer.no_truncation()
 
@@ -86,7 +88,11 @@ class StaticEmbedder:
 
     def embed_query(self, text: str) -> bytes:
         """Return the vector to search with."""
-        return all_of(rows(self._encode([text], self._query), self.dims, named=f"{self._setting}: {self._name!r}"))[0]
+        return all_of(self.embed_queries([text]))[0]
+
+    def embed_queries(self, texts: Sequence[str]) -> Sequence[bytes | Rejected]:
+        """Return the vectors to search with; see `Model`."""
+        return rows(self._encode(texts, self._query), self.dims, named=f"{self._setting}: {self._name!r}")
 
     def _encode(self, texts: Sequence[str], prompt: str) -> Any:
         model = self._model

@@ -15,6 +15,9 @@ class MemoryVectorCache:
         found = {digest: self._vectors.get((fingerprint, digest)) for digest in digests}
         return {digest: vector for digest, vector in found.items() if vector is not None}
 
+    def touch(self, fingerprint: str, digests: Sequence[bytes]) -> None:
+        """Nothing is ever deleted."""
+
     def put(self, fingerprint: str, vectors: Mapping[bytes, bytes]) -> None:
         for digest, vector in vectors.items():
             self._vectors.setdefault((fingerprint, digest), vector)

@@ -18,6 +18,9 @@ from syncer.ports import Alarm, Clock
 
 #: How often the thread looks whether it is still needed.
 _LOOK_SECONDS = 1.0
+#: A connection that has heard nothing for so long is made anew. Behind a proxy nobody tells that the server is gone,
+#: and proxies end what is idle for a minute. Rejected: a statement from time to time, which would wait there for ever.
+_SILENT_SECONDS = 30.0
 
 
 class Listener:
@@ -28,13 +31,22 @@ class Listener:
     """
 
     def __init__(
-        self, session: Session, clock: Clock, *, lost: Callable[[SyncerError], None], back: Callable[[], None]
+        self,
+        session: Session,
+        clock: Clock,
+        *,
+        lost: Callable[[SyncerError], None],
+        back: Callable[[], None],
+        silent_seconds: float = _SILENT_SECONDS,
     ) -> None:
-        """session: for this alone, with LASTING_SETTINGS. lost, back: told once each time the connection is."""
+        """session: for this alone, with LASTING_SETTINGS. lost, back: told once each time the connection is.
+        silent_seconds: how long it is trusted without a word."""
         self._session = session
         self._clock = clock
         self._lost = lost
         self._back = back
+        self._silent_seconds = silent_seconds
+        self._heard_at = clock.monotonic()
         self._guard = threading.Lock()
         self._tables: dict[Alarm, Collection[str]] = {}
         self._thread: threading.Thread | None = None
@@ -62,7 +74,11 @@ class Listener:
                 if attempt:
                     self._back()
                 attempt = 0
-                self._ring(tables)
+                if tables:
+                    self._heard_at = self._clock.monotonic()
+                    self._ring(tables)
+                elif self._clock.monotonic() - self._heard_at >= self._silent_seconds:
+                    self._session.close()
             except SyncerError as error:
                 self._session.close()
                 attempt += 1
@@ -81,6 +97,7 @@ class Listener:
     def _listen(self) -> None:
         with self._session.use() as connection:
             connection.execute(text(f"LISTEN {CHANNEL}"))
+        self._heard_at = self._clock.monotonic()
         # What was committed before may have been told to nobody.
         self._ring(None)
 

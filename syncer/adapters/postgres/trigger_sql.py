@@ -144,10 +144,11 @@ UNSTAMPED = """\
 WAKEUP_WHY = """\
 -- Tells at the commit that the table has changed, so that polls need not wait for their time. Postgres sends equal
 -- notifications of one transaction once. A transaction that has notified cannot be prepared for two-phase commit.
+-- Not pg_notify(): where EXECUTE on it was revoked, no write to the table would succeed.
 """
 WAKEUP_BODY = """
 BEGIN
-  PERFORM pg_notify({channel}, TG_ARGV[0]);
+  NOTIFY {channel}, {table};
   RETURN NULL;
 END
 """

@@ -83,6 +83,12 @@ class PostgresVectorCache:
                 connection.execute(self._mark, {"of_model": fingerprint, "digests": _joined(unmarked)})
         return {digest: vector for digest, vector, _ in rows}
 
+    def touch(self, fingerprint: str, digests: Sequence[bytes]) -> None:
+        if not digests:
+            return
+        with self._lock, self._session.use() as connection:
+            connection.execute(self._mark, {"of_model": fingerprint, "digests": _joined(digests)})
+
     def put(self, fingerprint: str, vectors: Mapping[bytes, bytes]) -> None:
         if not vectors:
             return

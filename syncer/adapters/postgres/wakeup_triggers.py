@@ -27,12 +27,11 @@ class WakeupTriggers:
     are rows. What a subscription of logical replication applies fires none, and waits for the interval.
     """
 
-    #: The function's source.
-    body = WAKEUP_BODY.format(channel=literal(CHANNEL))
-
     def __init__(self, table: Table, schema: str) -> None:
         """schema: of the tombstones, which the function is made in."""
         self._table = table
+        #: The function's source.
+        self.body = WAKEUP_BODY.format(channel=qualified(CHANNEL), table=literal(str(table)))
         #: As `TombstoneTriggers.names`.
         self.name = f"wakeup_{schema}"[:63]
         #: The function's name.
@@ -49,7 +48,7 @@ class WakeupTriggers:
         )
         triggers = []
         for relation in ((self._table.schema, self._table.name), *around.partitions):
-            call = f"{self._function}({literal(str(self._table))})"
+            call = f"{self._function}()"
             events = "INSERT OR UPDATE OR DELETE OR TRUNCATE"
             triggers.append(create_trigger(around, self.name, events, relation, "FOR EACH STATEMENT", call))
             triggers.append(enable_always([self.name], relation))

@@ -19,13 +19,17 @@ from syncer.app.settings import QUANTISATIONS, ModelSettings
 from syncer.app.wiring import Application
 from syncer.core.error import ConfigurationError
 from syncer.core.outcome import Rejected
-from syncer.ports import Clock
+from syncer.core.vector import Chunks
+from syncer.ports import Clock, Model
 
 _PAGE_ROWS = 500
 #: Embedded before the clock runs: a runtime compiles and allocates for the first texts.
 _WARM_TEXTS = 16
 
 _LOCAL = ("torch", "onnx", "openvino")
+
+#: A text of a row, and how it is cut.
+_Text = tuple[str, Chunks | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,11 @@ def embed_bench(invocation: Invocation, name: str | None, *, texts: int, backend
         found = _texts(application, names[0], texts)
         if not found:
             raise ConfigurationError(f"pipelines.{names[0]}: no row has a text to embed")
-        measured, tokens = _measure(application.settings.embedding, backends, found, clock)
+        measured, embedded, tokens = _measure(application.settings.embedding, backends, found, clock)
     document = {
         "pipeline": names[0],
         "model": application.settings.embedding.model,
-        "texts": len(found),
+        "texts": embedded,
         "tokens": tokens,
         "backends": [asdict(one) for one in measured],
     }
@@ -69,26 +73,40 @@ def _embeds(application: Application, name: str) -> bool:
     return bool(application.settings.pipelines[name].embeddings)
 
 
-def _texts(application: Application, name: str, count: int) -> Sequence[str]:
-    """Return the texts of the first rows by key, each once, as the pipeline would embed them."""
+def _texts(application: Application, name: str, count: int) -> Sequence[_Text]:
+    """Return the texts of the first rows by key, each once."""
     plan = application.blueprint(name)
     reader = source_reader(plan, application.source_session(any_server=True), application.settings.state.schema_)
-    found: dict[str, None] = {}
+    chunks = {vector.name: vector.chunks for vector in plan.vectors}
+    found: dict[_Text, None] = {}
     try:
         after = None
         while len(found) < count and (keys := reader.keys.read(after, None, _PAGE_ROWS)):
             for draft in reader.documents.hydrate(keys).drafts:
-                found |= dict.fromkeys(text for text in draft.texts.values() if text.strip())
+                found |= dict.fromkeys((text, chunks[field]) for field, text in draft.texts.items() if text.strip())
             after = keys[-1]
     finally:
         reader.close()
     return list(found)[:count]
 
 
+def _cut(model: Model, found: Sequence[_Text]) -> Sequence[str]:
+    """Return what the pipeline would embed of the texts: pieces of those that it cuts. No more of them than of texts,
+    so that it takes no longer."""
+    cut: dict[str, None] = {}
+    for text, chunks in found:
+        cut |= dict.fromkeys(model.split([text], chunks).pieces[0] if chunks else [text])
+        if len(cut) >= len(found):
+            break
+    return list(cut)[: len(found)]
+
+
 def _measure(
-    settings: ModelSettings, backends: Sequence[str], texts: Sequence[str], clock: Clock
-) -> tuple[Sequence[Measured], int | None]:
-    """Return the figures, and how many tokens the texts have, where torch can run the model."""
+    settings: ModelSettings, backends: Sequence[str], found: Sequence[_Text], clock: Clock
+) -> tuple[Sequence[Measured], int, int | None]:
+    """Return the figures, how many texts were embedded, or pieces of them, and how many tokens these have, where torch
+    can run the model."""
+    texts: Sequence[str] = ()
     reference: Sequence[bytes | Rejected] | None = None
     reference_dims = 0
     tokens: int | None = None
@@ -98,6 +116,8 @@ def _measure(
         try:
             model = embedder(settings_of, clock)
             model.load()
+            # By the first: all are to embed the same.
+            texts = texts or _cut(model, found)
             model.embed(texts[:_WARM_TEXTS])
             started = clock.monotonic()
             vectors = model.embed(texts).vectors
@@ -118,7 +138,7 @@ def _measure(
                 *((round(value, 5) for value in asdict(alike).values()) if alike else ()),
             )
         )
-    return measured, tokens
+    return measured, len(texts), tokens
 
 
 def _candidates(settings: ModelSettings, backends: Sequence[str]) -> Iterator[ModelSettings]:

@@ -77,8 +77,8 @@ def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
         notes.append(f"the index was built from another configuration; {what}{lines}")
     if one.texts and one.texts.truncated:
         notes.append(
-            f"texts whose end the model did not read: {one.texts.truncated:,}; embedding.chunk splits them, "
-            "or shorten embedding.text"
+            f"texts whose end the model did not read: {one.texts.truncated:,}; embedding.chunk splits all but the "
+            "longest of them, or shorten embedding.text"
         )
     if one.overview and one.overview.passing:
         notes.append(f"dead letters that are delivered again by themselves: {one.overview.passing:,}")

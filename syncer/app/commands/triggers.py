@@ -32,12 +32,15 @@ def _change(invocation: Invocation, name: str, *, install: bool, print_only: boo
         schema = settings.state.schema_
         session = application.source_session()
         scripts: dict[str, Script] = {}
+        woken: set[str] = set()
         try:
             for noted in noted_by(session, name, settings, lenient=not install):
                 table = noted.table
                 around = trigger_facts(session, table, schema, holds_state=settings.state.url is None).around
                 script = (installation if install else removal)(noted, schema, around)
                 scripts[str(table)] = script
+                if noted.wakes:
+                    woken.add(str(table))
                 if not print_only:
                     command = f"syncer {'install' if install else 'remove'}-triggers {name} --print"
                     # The lock of `syncer migrate`: else it would be in doubt who creates the schema. A transaction for
@@ -46,7 +49,8 @@ def _change(invocation: Invocation, name: str, *, install: bool, print_only: boo
         finally:
             session.close()
     what = "what is deleted is noted" if install else "nothing is noted any more"
-    done = "\n".join(f"{table}: {what} in {schema}.tombstones" for table in scripts)
+    wakes = ", and each commit wakes the daemon" if install else ", and no commit wakes the daemon"
+    done = "\n".join(f"{table}: {what} in {schema}.tombstones{wakes if table in woken else ''}" for table in scripts)
     if install:
         done += "\nWhat happened before they noted it, the daemon finds: it compares each index with its tables once"
     sql = "\n\n".join(map(str, scripts.values()))

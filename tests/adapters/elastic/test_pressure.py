@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from elastic_transport import ApiError, ApiResponseMeta, HttpHeaders, NodeConfig
+from elasticsearch import Elasticsearch
 
 from syncer.adapters.elastic.client import ElasticConnection, connect, server
 from syncer.adapters.elastic.error import retry_after
@@ -18,7 +19,7 @@ from syncer.core.error import SinkUnavailable
 from syncer.core.index import write_alias
 from syncer.core.outcome import Applied, Deferred, Rejected
 from tests.adapters.elastic.examples import a_document
-from tests.adapters.elastic.scripted import TOO_BUSY, Answer, Request, Script
+from tests.adapters.elastic.scripted import TOO_BUSY, Answer, Request, Script, scripted
 from tests.conftest import Elastic
 from tests.services.proxy import ProxyFactory, Way
 
@@ -72,6 +73,14 @@ def test_a_tripped_breaker_puts_off_the_request(scripted_sink: Any) -> None:
     put_off = Deferred("circuit_breaking_exception: [parent] Data too large", 2.0)
     assert scripted_sink(script).write(THREE) == [put_off] * 3
     assert script.sent == [["1", "2", "3"]]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_puts_off_to_tell_what_it_holds_is_taken_to_hold_nothing(status: int) -> None:
+    """What is written then is put off, and sent again; an error would end a backfill."""
+    refusing = Answer(status, {"error": BREAKER})
+    with scripted(lambda _request: refusing) as url, Elasticsearch(url) as client:
+        assert ElasticSink(client, "w").held([write.draft for write in THREE]) == {}
 
 
 def test_a_proxy_without_a_server_says_when_to_come_back(scripted_sink: Any) -> None:

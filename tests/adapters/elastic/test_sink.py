@@ -59,7 +59,8 @@ def test_what_is_there_is_told_by_version_and_hash(elastic: Elastic, index: str,
     sink.write([a_document(key) for key in ("a", "b|c", "gone")])
     sink.write([Removal(("gone",), 101)])
     elastic.client.index(index=index, id="stranger", document={"title": "no hash"})
-    drafts = [a_document(key).draft for key in ("b|c", "gone", "never", "stranger", "a")]
+    elastic.client.index(index=index, id="list", document={"_syncer": [{"key": "list", "hash": 1}]})
+    drafts = [a_document(key).draft for key in ("b|c", "gone", "never", "stranger", "list", "a")]
     assert sink.held(drafts) == {drafts[0].key: Held(100, -7), ("a",): Held(100, -7)}
 
 

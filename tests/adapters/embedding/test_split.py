@@ -106,6 +106,11 @@ def test_what_is_past_the_bound_is_in_no_piece(make: Make) -> None:
     assert len(" ".join(split.pieces[0])) == CHARACTERS_MAX - 1
 
 
+def test_what_is_past_the_bound_is_not_read(make: Make) -> None:
+    """Also where what is before it has fewer tokens than the window: words of thousands of characters are one each."""
+    assert make().embed([("x" * 4000 + " ") * 60]).truncated == 1
+
+
 def lengths(vectors: Sequence[bytes]) -> list[float]:
     return [math.hypot(*struct.unpack(f"<{len(vector) // 4}f", vector)) for vector in vectors]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from syncer.adapters.embedding.static import StaticEmbedder
 from syncer.adapters.embedding.vector import all_of
 from syncer.core.error import ConfigurationError
 from syncer.core.outcome import Rejected
+from syncer.core.vector import Chunks
 from tests.adapters.embedding.conftest import MINILM, POISON
 
 pytest.importorskip("model2vec")
@@ -71,3 +74,15 @@ def test_a_static_model_that_is_nowhere_is_a_wrong_setting(tmp_path: Path) -> No
     """A folder without a model is."""
     with pytest.raises(ConfigurationError, match=r"^embedding\.model: cannot load the static model"):
         StaticEmbedder(str(tmp_path)).load()
+
+
+def test_a_static_model_is_the_same_before_and_after_it_has_cut_texts(folder: Path, tmp_path: Path) -> None:
+    """For which its tokenizer has to read them to their end, whatever its file says."""
+    shutil.copytree(folder, tmp_path / "model")
+    file = tmp_path / "model" / "tokenizer.json"
+    bound = {"direction": "Right", "max_length": 512, "strategy": "LongestFirst", "stride": 0}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "truncation": bound}))
+    before, after = StaticEmbedder(str(file.parent)), StaticEmbedder(str(file.parent))
+    (pieces,) = after.split(["word " * 1000], Chunks(256, 0)).pieces
+    assert len(pieces) == 4
+    assert after.fingerprint == before.fingerprint

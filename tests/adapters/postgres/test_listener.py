@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from syncer.core.error import SourceUnavailable, SyncerError
 from syncer.ports import Alarm
 from tests.adapters.postgres.waiting import wait_for
 from tests.services.postgres import OwnPostgres, bin_dir
+from tests.services.proxy import Proxy
 
 ITEM, OTHER = "public.item", "public.other"
 Connection = psycopg.Connection[Any]
@@ -28,6 +30,7 @@ class Listening:
     """A listener, and what it has told."""
 
     url: str
+    silent_seconds: float = 600.0
     clock: SystemClock = field(default_factory=SystemClock)
     told: list[str] = field(default_factory=list)
 
@@ -39,7 +42,13 @@ class Listening:
             unavailable=SourceUnavailable,
             application_name="syncer wakeups",
         )
-        self.listener = Listener(session, self.clock, lost=self._lost, back=lambda: self.told.append("back"))
+        self.listener = Listener(
+            session,
+            self.clock,
+            lost=self._lost,
+            back=lambda: self.told.append("back"),
+            silent_seconds=self.silent_seconds,
+        )
 
     def alarm(self, *tables: str) -> Alarm:
         alarm = self.clock.alarm()
@@ -109,6 +118,27 @@ def test_a_lost_connection_is_made_again(listening: Listening, admin: Connection
     wait_for(lambda: len(listening.told) == 2)
     assert listening.told[0].startswith("lost: source.url: ")
     assert listening.told[1] == "back"
+
+
+def test_a_server_that_is_gone_behind_a_proxy_is_not_waited_for(postgres_url: str, admin: Connection) -> None:
+    """Which keeps the connection: nobody tells. A silent one is made anew, and everybody is woken."""
+    parts = urlsplit(postgres_url)
+    proxy = Proxy(parts.hostname or "", parts.port or 0)
+    listening = Listening(proxy.url(postgres_url), silent_seconds=1)
+    try:
+        alarm = listening.alarm(ITEM)
+        assert alarm.wait(30)
+        [pid] = wait_for(lambda: sessions(admin))
+        proxy.strand()
+        admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        assert alarm.wait(30)
+        wait_for(lambda: sessions(admin))
+        tell(admin, ITEM)
+        assert alarm.wait(30)
+        assert listening.told == []
+    finally:
+        listening.clock.stop()
+        proxy.stop()
 
 
 def test_it_listens_only_while_somebody_is_to_be_woken(listening: Listening, admin: Connection) -> None:

@@ -141,10 +141,23 @@ def test_another_version_of_the_function_is_not_taken_for_this_one(
 def test_whoever_writes_needs_no_privilege(
     item: Table, session: Session, postgres_url: str, admin: Connection, role: str, change: Change
 ) -> None:
-    """Also where nobody else may notify, and with operators of their own in the way."""
+    """Nor does who owns the function: neither has the right to pg_notify(), without which no write would succeed."""
     install_all(session, item)
+    [(name,)] = admin.execute("SELECT proname FROM pg_proc WHERE proname ~ '^wakeup'").fetchall()
+    admin.execute(f'ALTER FUNCTION syncer.{name}() OWNER TO "{role}"'.encode())
     admin.execute("REVOKE EXECUTE ON FUNCTION pg_notify(text, text) FROM PUBLIC")
     admin.execute(f'GRANT INSERT ON item TO "{role}"'.encode())
     with psycopg.connect(url_of(postgres_url, role), autocommit=True) as connection:
         connection.execute("INSERT INTO item VALUES (7)")
+    # The role goes before the tables.
+    admin.execute(f"ALTER FUNCTION syncer.{name}() OWNER TO CURRENT_USER".encode())
     assert change("") == ["public.item"]
+
+
+def test_a_table_may_have_any_name(session: Session, admin: Connection, read: ReadTable, change: Change) -> None:
+    """It stands in the function as text."""
+    admin.execute("""CREATE TABLE "o'clock %s {x} $body$" (id bigint PRIMARY KEY, updated_at timestamptz)""")
+    table = read(name='''"o'clock %s {x} $body$"''')
+    install_all(session, table)
+    assert facts(session, table).silent == []
+    assert change("""INSERT INTO "o'clock %s {x} $body$" VALUES (1)""") == [str(table)]
