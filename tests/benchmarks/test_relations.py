@@ -1,4 +1,4 @@
-"""Documents made of several tables beside flat ones: the same rows without and with their relations, in turn."""
+"""Documents made of several tables beside flat ones, in turn: of the same rows, and of rows that are as large."""
 
 from __future__ import annotations
 
@@ -49,11 +49,17 @@ SELECT i, 1 + i * 7919 % {AUTHORS}, 'page ' || i, 'page-' || i, 'published', i %
        timestamptz '2026-01-01' + i * interval '1 minute',
        (SELECT string_agg(md5((i * 31 + j)::text), ' ') FROM generate_series(1, 29) j)
 FROM generate_series(1, {ROWS}) i;
+-- Documents as large as those of articles with their relations.
+CREATE TABLE long_article (LIKE article INCLUDING ALL);
+INSERT INTO long_article
+SELECT id, author_id, title, slug, status, views, rating, published_at,
+       (SELECT string_agg(md5((id * 31 + j)::text), ' ') FROM generate_series(1, 44) j), updated_at
+FROM article;
 -- Those of one article far from each other, as they are where readers write them.
 INSERT INTO comment
 SELECT i, n, 'reader ' || i * n % 1000, 'comment ' || md5((i * 5 + n)::text)
 FROM generate_series(1, {ROWS}) i, generate_series(1, {COMMENTS}) n ORDER BY n, i;
-VACUUM ANALYZE author, article, comment;
+VACUUM ANALYZE author, article, long_article, comment;
 """
 
 
@@ -80,7 +86,8 @@ def test_documents_without_and_with_relations(open_session: Callable[[], Session
     With relations a document has an author, an object of three columns, and five comments, objects of three columns.
     """
     session = open_session()
-    article, author, comment = (_read(session, name) for name in ("article", "author", "comment"))
+    names = ("article", "long_article", "author", "comment")
+    article, long_article, author, comment = (_read(session, name) for name in names)
     by = Relation("author", (Join(author, (("author_id", "id"),)),))
     below = Relation("comments", (Join(comment, (("id", "article_id"),)),), many=True, order=(Order("number"),))
     flat = _plain(*article.columns)
@@ -89,12 +96,17 @@ def test_documents_without_and_with_relations(open_session: Callable[[], Session
         Field("author", "", "object", related=Related(by, _plain("id", "name", "country"))),
         Field("comments", "", "object", related=Related(below, _plain("number", "writer", "body"))),
     )
-    kinds = [PostgresDocuments(session, article, fields, ()) for fields in (flat, related)]
-    sizes = [len(documents.hydrate([("1",)]).drafts[0].body) for documents in kinds]
-    print(f"\n{ROWS:,} documents: flat {sizes[0] / 1000:.1f} kB, with relations {sizes[1] / 1000:.1f} kB")
+    of = PostgresDocuments(session, article, related, ())
     batches = [[(str(id_),) for id_ in range(first, first + BATCH_ROWS)] for first in range(1, ROWS, BATCH_ROWS)]
-    _compare("hydration", BATCH_ROWS, [[partial(_hydrated, each, keys) for keys in batches] for each in kinds])
-    _compare("verify", ROWS, [[partial(_digests, open_session, article, fields)] for fields in (flat, related)])
+    for table in (article, long_article):
+        beside = PostgresDocuments(session, table, flat, ())
+        sizes = [len(documents.hydrate([("1",)]).drafts[0].body) for documents in (beside, of)]
+        print(f"\n{ROWS:,} documents: flat {sizes[0] / 1000:.2f} kB, with relations {sizes[1] / 1000:.2f} kB")
+        _compare(
+            "hydration", BATCH_ROWS, [[partial(_hydrated, each, keys) for keys in batches] for each in (beside, of)]
+        )
+        digests = ((table, flat), (article, related))
+        _compare("verify", ROWS, [[partial(_digests, open_session, rows, fields)] for rows, fields in digests])
     with session.use() as connection:
         version = connection.exec_driver_sql("SHOW server_version").scalar()
     memory = psutil.virtual_memory().total / 2**30
