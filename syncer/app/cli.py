@@ -17,8 +17,8 @@ from syncer.app.argument import Json, Pipeline, Pipelines, SomePipelines
 from syncer.app.exit_code import ExitCode, exit_code
 from syncer.app.invocation import Invocation
 from syncer.app.stop_signal import leave
-from syncer.core.hit import Mode
 from syncer.core.run import RunJob
+from syncer.core.search.request import Mode
 
 # Commands are imported where they are called: `syncer --help` must not wait for torch, nor for any client.
 
@@ -342,6 +342,46 @@ def search(
 
     context.obj.json = json
     raise typer.Exit(command(context.obj, pipeline, text, mode=mode, filters=filters or [], size=size))
+
+
+@app.command("eval")
+def evaluate(
+    context: typer.Context,
+    pipeline: Pipeline,
+    queries: Annotated[Path, typer.Option("--queries", help='A file with {"id": "1", "text": "…"} in each line.')],
+    qrels: Annotated[
+        Path, typer.Option("--qrels", help="A file with query, document and grade in each line, or TREC's columns.")
+    ],
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--compare",
+            metavar="SETTING=VALUE,…",
+            help="Try these too; several times, for every combination. Settings: k, window, keyword, vector (weights), "
+            "match, fuzziness, minimum_should_match.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure how good searches are, by queries whose documents people have judged: nDCG@10, recall@100, MRR@10."""
+    from syncer.app.commands.evaluate import evaluate as command
+
+    context.obj.json = json
+    raise typer.Exit(command(context.obj, pipeline, queries, qrels, compare=compare or []))
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    pipelines: Pipelines = None,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Left out: serve.listen, 127.0.0.1:8080.")
+    ] = None,
+) -> None:
+    """Answer searches over HTTP until SIGTERM."""
+    from syncer.app.commands.serve import serve as command
+
+    raise typer.Exit(command(context.obj, pipelines or [], listen=listen))
 
 
 @app.command()

@@ -93,6 +93,8 @@ _PLACES = (
     "pipelines.NAME.lifecycle.cold",
     "pipelines.NAME.lifecycle.delete",
     "pipelines.NAME.schedule",
+    "serve",
+    "serve.tokens[]",
 )
 
 _TYPE_NAMES: Mapping[Any, str] = {

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationErro
 
 from syncer.app.interpolation import interpolate
 from syncer.app.pipeline_settings import PipelineSettings
+from syncer.app.serve_settings import ServeSettings
 from syncer.app.setting_type import (
     BLANK_IS_NONE,
     Duration,
@@ -164,6 +165,7 @@ class Settings(Section):
     """Pipelines by name: letters, digits, `-` and `_`."""
     state: StateSettings = StateSettings()
     embedding: ModelSettings = ModelSettings()
+    serve: ServeSettings = ServeSettings()
 
     @classmethod
     def load(cls, path: Path, env: Mapping[str, str]) -> Self:
@@ -200,9 +202,17 @@ class Settings(Section):
                 if of.similarity == "dot_product" and not self.embedding.normalise:
                     raise Misplaced(
                         ("pipelines", name, *place, "similarity"),
-                        "must be max_inner_product where embedding.normalise is false: Elasticsearch takes vectors of "
-                        "length one alone for dot_product",
+                        "must be another one where embedding.normalise is false: Elasticsearch takes vectors of length "
+                        "one alone for dot_product; max_inner_product ranks like it",
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _tokens(self) -> Self:
+        for number, token in enumerate(self.serve.tokens):
+            for place, name in enumerate(token.pipelines or ()):
+                if name not in self.pipelines:
+                    raise Misplaced(("serve", "tokens", number, "pipelines", place), f"there is no pipeline {name}")
         return self
 
     def alias(self, pipeline: str) -> str:
@@ -221,6 +231,7 @@ class Settings(Section):
     def secrets(self) -> Sequence[str]:
         """Return every text that must not be shown to anybody."""
         known = [self.elasticsearch.api_key, self.elasticsearch.password, self.embedding.api_key]
+        known += [self.serve.cursor_secret, *(of.token for of in self.serve.tokens)]
         found = [secret.get_secret_value() for secret in known if secret]
         for url in (self.source.url, self.state.url):
             found += passwords(url.get_secret_value()) if url else []

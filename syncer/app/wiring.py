@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 
-from syncer.adapters.elastic.client import Client, ElasticConnection, connect, server
+from syncer.adapters.elastic.client import AsyncClient, Client, ElasticConnection, connect, connect_async, server
 from syncer.adapters.elastic.digests import ElasticDigests
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.lifecycle import AgedPhase, ElasticLifecycle, LifecyclePhases
-from syncer.adapters.elastic.search import ElasticSearcher
+from syncer.adapters.elastic.search.async_searcher import AsyncElasticSearcher
+from syncer.adapters.elastic.search.searched import Searched
+from syncer.adapters.elastic.search.searcher import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
 from syncer.adapters.postgres.digests import PostgresDigests
 from syncer.adapters.postgres.documents import PostgresDocuments
@@ -45,6 +47,8 @@ from syncer.ports import Clock, Model
 
 #: Batches under way at once, over all pipelines.
 _WRITERS = 8
+#: Queries whose vectors are kept: who compares ways to search, or pages, asks the same again.
+_QUERIES_KEPT = 1000
 
 
 class Application:
@@ -104,22 +108,13 @@ class Application:
     @cached_property
     def elasticsearch(self) -> Client:
         """The client. Raises ConfigurationError where what answers is too old, or something else."""
-        of = self.settings.elasticsearch
-        client = connect(
-            ElasticConnection(
-                hosts=of.hosts,
-                cloud_id=of.cloud_id,
-                api_key=of.api_key.get_secret_value() if of.api_key else None,
-                username=of.username,
-                password=of.password.get_secret_value() if of.password else None,
-                ca_certs=str(of.ca_certs) if of.ca_certs else None,
-                certificate_fingerprint=of.certificate_fingerprint,
-                verify_certs=of.verify_certs,
-                request_timeout_seconds=of.request_timeout,
-            )
-        )
+        client = connect(self._connection)
         server(client)
         return client
+
+    def async_elasticsearch(self) -> AsyncClient:
+        """Return a client for the running event loop, which whoever asked closes; nothing is sent yet."""
+        return connect_async(self._connection)
 
     @cached_property
     def embedder(self) -> Model:
@@ -223,11 +218,28 @@ class Application:
         """Return what lets a pipeline's indices age."""
         return ElasticLifecycle(self.elasticsearch, _phases(settings.lifecycle))
 
-    def searcher(self, name: str) -> ElasticSearcher:
-        """Return what searches the pipeline's index."""
+    def searcher(self, name: str, secret: bytes | None = None) -> ElasticSearcher:
+        """Return what searches the pipeline's index; secret: of cursors."""
+        searched = self.searched(name)
+        embed = lru_cache(_QUERIES_KEPT)(self.embedder.embed_query) if searched.vectors else None
+        return ElasticSearcher(self.elasticsearch, searched, embed, self._clock, secret)
+
+    def async_searcher(
+        self,
+        searched: Searched,
+        client: AsyncClient,
+        embed: Callable[[str], Awaitable[bytes]] | None,
+        secret: bytes | None = None,
+    ) -> AsyncElasticSearcher:
+        """Return what searches from an event loop; embed: queries, if `searched` has vectors. secret: of cursors."""
+        return AsyncElasticSearcher(client, searched, embed, self._clock, secret)
+
+    def searched(self, name: str) -> Searched:
+        """Return what of a pipeline searches know; reads the catalogue."""
         plan = self.blueprint(name)
-        embed = self.embedder.embed_query if plan.vectors else None
-        return ElasticSearcher(self.elasticsearch, self.settings.alias(name), plan.fields, plan.vectors, embed)
+        return Searched(
+            self.settings.alias(name), plan.fields, plan.vectors, embedding=plan.fingerprint.get("embedding")
+        )
 
     def close(self) -> None:
         """Disconnect from everything; told to stop, do not wait for what still hangs in a call."""
@@ -236,6 +248,21 @@ class Application:
         for name in ("store", "elasticsearch", "history", "vector_cache"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+    @property
+    def _connection(self) -> ElasticConnection:
+        of = self.settings.elasticsearch
+        return ElasticConnection(
+            hosts=of.hosts,
+            cloud_id=of.cloud_id,
+            api_key=of.api_key.get_secret_value() if of.api_key else None,
+            username=of.username,
+            password=of.password.get_secret_value() if of.password else None,
+            ca_certs=str(of.ca_certs) if of.ca_certs else None,
+            certificate_fingerprint=of.certificate_fingerprint,
+            verify_certs=of.verify_certs,
+            request_timeout_seconds=of.request_timeout,
+        )
 
     @property
     def _state_setting(self) -> str:

@@ -2,7 +2,8 @@
 
     SyncerError(message, hint)
     ├── ConfigurationError        the settings or what they name are wrong: exit, never retried
-    │   └── CredentialsRefused
+    │   ├── CredentialsRefused
+    │   └── RequestInvalid
     ├── TransientError            passes by itself: back off, start again from the checkpoint
     │   ├── SourceUnavailable
     │   ├── StateUnavailable
@@ -46,6 +47,14 @@ class ConfigurationError(SyncerError):
 
 class CredentialsRefused(ConfigurationError):
     """A server answers, but does not know this user, password or key."""
+
+
+class RequestInvalid(ConfigurationError):
+    """A search cannot be meant as it stands; `part` is what of it, like `sort.0.field`."""
+
+    def __init__(self, part: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.part = part
 
 
 class TransientError(SyncerError):

@@ -10,6 +10,7 @@ from syncer.ports.clock import Alarm, Clock
 from syncer.ports.embedding import Embedder, Model, VectorCache
 from syncer.ports.index import IndexDigests, Indices, Lifecycle, Sink
 from syncer.ports.json import Json
+from syncer.ports.search import AsyncSearcher, Searcher
 from syncer.ports.source import (
     ChangeFeed,
     Documents,
@@ -25,6 +26,7 @@ from syncer.ports.state import BackfillProgress, Lease, Numbers, StateStore
 
 __all__ = [
     "Alarm",
+    "AsyncSearcher",
     "BackfillProgress",
     "ChangeFeed",
     "Clock",
@@ -39,6 +41,7 @@ __all__ = [
     "Model",
     "Numbers",
     "RelatedFeed",
+    "Searcher",
     "Sink",
     "Source",
     "SourceDigests",

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from elastic_transport import Transport, TransportApiResponse
-from elasticsearch import Elasticsearch, OrjsonSerializer
+from elastic_transport import AsyncTransport, Transport, TransportApiResponse
+from elasticsearch import AsyncElasticsearch, Elasticsearch, OrjsonSerializer
 
 from syncer.adapters.elastic.error import AnswerCut, CredentialsForgotten, translate_errors
 from syncer.core.error import AccessDenied, ConfigurationError, FatalError
 
-#: What `connect` returns, for those who only hand it on.
+#: What `connect` and `connect_async` return, for those who only hand it on.
 Client = Elasticsearch
+AsyncClient = AsyncElasticsearch
+
+_Made = TypeVar("_Made")
 
 #: The oldest server whose answers are known: (major, minor).
 OLDEST = (8, 15)
@@ -68,7 +71,7 @@ class _Json(OrjsonSerializer):
             return json.loads(data)
 
 
-class _Transport(Transport):
+class _Acquaintance:
     """Tells passing trouble from what does not pass, by what the server answered before.
 
     A secured server that starts answers 401 for some seconds, in the very words it has for a wrong password. Who was
@@ -78,10 +81,11 @@ class _Transport(Transport):
     would take for the answer of another product.
     """
 
-    _known = False
+    def __init__(self) -> None:
+        self._known = False
 
-    def perform_request(self, method: str, *args: Any, **options: Any) -> TransportApiResponse:
-        answer = super().perform_request(method, *args, **options)
+    def heard(self, method: str, answer: TransportApiResponse) -> TransportApiResponse:
+        """Return the answer. Raises where it is not what it looks like."""
         status, headers = answer.meta.status, answer.meta.headers
         if status == 401 and self._known:
             raise CredentialsForgotten
@@ -92,11 +96,40 @@ class _Transport(Transport):
         return answer
 
 
+class _Transport(Transport):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._server = _Acquaintance()
+
+    def perform_request(self, method: str, *args: Any, **options: Any) -> TransportApiResponse:
+        return self._server.heard(method, super().perform_request(method, *args, **options))
+
+
+class _AsyncTransport(AsyncTransport):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._server = _Acquaintance()
+
+    async def perform_request(  # type: ignore[override]
+        self, method: str, *args: Any, **options: Any
+    ) -> TransportApiResponse:
+        return self._server.heard(method, await super().perform_request(method, *args, **options))
+
+
 def connect(connection: ElasticConnection, setting: str = "elasticsearch") -> Elasticsearch:
     """Return a client; nothing is sent yet. Safe for several threads.
 
     Raises ConfigurationError for settings that contradict each other or cannot be used.
     """
+    return _made(connection, setting, lambda options: Elasticsearch(**options, transport_class=_Transport))
+
+
+def connect_async(connection: ElasticConnection, setting: str = "elasticsearch") -> AsyncElasticsearch:
+    """Return a client for the event loop that first uses it; see `connect`."""
+    return _made(connection, setting, lambda options: AsyncElasticsearch(**options, transport_class=_AsyncTransport))
+
+
+def _made(connection: ElasticConnection, setting: str, make: Callable[[dict[str, Any]], _Made]) -> _Made:
     options: dict[str, Any] = {
         "hosts": list(connection.hosts) or None,
         "cloud_id": connection.cloud_id or None,
@@ -107,7 +140,6 @@ def connect(connection: ElasticConnection, setting: str = "elasticsearch") -> El
         "connections_per_node": _CONNECTIONS,
         "serializers": {"application/json": _Json()},
         "ssl_show_warn": False,
-        "transport_class": _Transport,
     }
     if connection.api_key:
         options["api_key"] = connection.api_key
@@ -121,7 +153,7 @@ def connect(connection: ElasticConnection, setting: str = "elasticsearch") -> El
         options["verify_certs"] = False
     try:
         _check(connection, setting)
-        return Elasticsearch(**options)
+        return make(options)
     except ValueError as error:
         raise ConfigurationError(f"{setting}: {error}", hint=f"check the settings under {setting}") from error
 

@@ -87,7 +87,8 @@ def cause(body: Any) -> tuple[str, str]:
     if not isinstance(error, dict):
         return "", _one_line(str(error or ""))
     reason = str(error.get("reason") or "")
-    behind = error.get("caused_by")
+    # Where each shard says why, the whole says only that all of them failed.
+    behind = error.get("caused_by") or next(iter(error.get("root_cause") or ()), None)
     while isinstance(behind, dict):
         deeper = str(behind.get("reason") or "")
         if deeper and deeper not in reason:

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.text import Text
 
 from syncer.adapters.clock import SystemClock
-from syncer.adapters.elastic.search import ElasticSearcher
 from syncer.adapters.postgres.migrate import migrate
 from syncer.app.demo.embedded import EmbeddedPostgres, EmbeddedSearch, package_folder
 from syncer.app.demo.library_table import PIPELINE, LibraryTable, write_configuration
@@ -26,9 +25,11 @@ from syncer.app.invocation import Invocation
 from syncer.app.log_events import LogEvents
 from syncer.app.progress import LoadProgress, progress
 from syncer.app.wiring import Application
-from syncer.core.hit import Hit, Mode
+from syncer.core.search.request import Mode, Request
+from syncer.core.search.result import Hit
 from syncer.engine.polled import Polled
 from syncer.engine.worker import Worker
+from syncer.ports import Searcher
 
 #: The first is found by its words as well, the others hardly: what is largest is not "biggest".
 _EXAMPLES = ("parse command line options", "find the biggest numbers in a list", "how similar are two texts")
@@ -94,9 +95,9 @@ class Demo:
                     pipeline.wait_until_stopped()
         return ExitCode.DONE if all(shown) and followed else ExitCode.REMAINDER
 
-    def _example(self, searcher: ElasticSearcher, text: str) -> bool:
+    def _example(self, searcher: Searcher, text: str) -> bool:
         """Search, show the best, and tell whether there was any."""
-        hits = searcher.search(text, mode=Mode.HYBRID, size=3)
+        hits = searcher.search(Request(text, size=3)).hits
         self._console.print(f"\n[bold]Search: {text}[/bold]")
         for hit in hits:
             self._console.print(_shown(hit))
@@ -104,7 +105,7 @@ class Demo:
             self._console.print("[red]nothing found[/red]")
         return bool(hits)
 
-    def _change(self, searcher: ElasticSearcher, clock: SystemClock, table: LibraryTable) -> bool:
+    def _change(self, searcher: Searcher, clock: SystemClock, table: LibraryTable) -> bool:
         """Change a row, wait until it is found by its new words, and put it back; tell whether it was found."""
         before = table.summary(_CHANGED)
         self._console.print(f"\n[bold]Change:[/bold] UPDATE library.entry SET summary = '{_SUMMARY}' …")
@@ -112,7 +113,7 @@ class Demo:
         committed = clock.monotonic()
         found = False
         while not found and clock.monotonic() - committed < _CHANGE_SECONDS and not clock.wait(0.05):
-            hits = searcher.search(_SUMMARY, mode=Mode.KEYWORD, size=1)
+            hits = searcher.search(Request(_SUMMARY, Mode.KEYWORD, size=1)).hits
             found = [hit.source["name"] for hit in hits] == [_CHANGED]
         seconds = clock.monotonic() - committed
         table.describe(_CHANGED, before)

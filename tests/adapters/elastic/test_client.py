@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from threading import Event
 from typing import Any
 
 import pytest
 
-from syncer.adapters.elastic.client import ElasticConnection, connect, server
-from syncer.adapters.elastic.error import translate_errors
+from syncer.adapters.elastic.client import ElasticConnection, connect, connect_async, server
+from syncer.adapters.elastic.error import CredentialsForgotten, translate_errors
 from syncer.core.error import ConfigurationError, CredentialsRefused, FatalError, SinkUnavailable, SyncerError
 from tests.adapters.elastic.scripted import Answer, Request, scripted
 from tests.conftest import Elastic
@@ -99,6 +100,25 @@ def test_a_server_that_let_us_in_may_be_starting() -> None:
         with pytest.raises(SinkUnavailable, match="credentials"):
             server(client.options(max_retries=0))
         assert server(client).version == "9.0.0"
+
+
+def test_a_client_of_an_event_loop_takes_the_same_settings_and_care() -> None:
+    """What contradicts itself is refused; and a server that let us in may be starting."""
+    with pytest.raises(ConfigurationError, match="api_key"):
+        connect_async(ElasticConnection(hosts=HOSTS, api_key="k", username="u", password="p"))
+    unknown = Answer(401, {"error": {"type": "security_exception", "reason": "unable to authenticate"}})
+    known = Answer(200, {"version": {"number": "9.0.0"}})
+    answers = iter([known, unknown, known])
+
+    async def asked(url: str) -> None:
+        async with connect_async(ElasticConnection(hosts=(url,), username="u", password="p")) as client:
+            await client.info()
+            with pytest.raises(CredentialsForgotten):
+                await client.info()
+            assert (await client.info())["version"]["number"] == "9.0.0"
+
+    with scripted(lambda _: next(answers)) as url:
+        asyncio.run(asked(url))
 
 
 def test_a_host_where_nothing_listens_is_unavailable() -> None:

@@ -10,14 +10,17 @@ import pytest
 from syncer.adapters.elastic.digests import ElasticDigests
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.mapping import IndexSettings, mapping
-from syncer.adapters.elastic.search import ElasticSearcher
+from syncer.adapters.elastic.search.searched import Searched
+from syncer.adapters.elastic.search.searcher import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
+from syncer.adapters.memory.clock import MemoryClock
 from syncer.core.change import Document, Draft
 from syncer.core.comparison import same_document
 from syncer.core.field import Field, VectorField
-from syncer.core.hit import Mode
 from syncer.core.index import write_alias
 from syncer.core.outcome import Applied
+from syncer.core.search.condition import Term
+from syncer.core.search.request import Mode, Request
 from syncer.core.vector import Chunks, Vector
 from tests.conftest import Elastic
 
@@ -54,8 +57,8 @@ def filled(elastic: Elastic, name: str, field: VectorField, vectors: dict[str, V
 
 def found(elastic: Elastic, index: str, fields: Sequence[VectorField], **options: object) -> list[str]:
     elastic.client.indices.refresh(index=index)
-    searcher = ElasticSearcher(elastic.client, index, FIELDS, fields, sought)
-    return [hit.id for hit in searcher.search("x", mode=Mode.VECTOR, **options)]  # type: ignore[arg-type]
+    searcher = ElasticSearcher(elastic.client, Searched(index, FIELDS, fields), sought, MemoryClock())
+    return [hit.id for hit in searcher.search(Request("x", Mode.VECTOR, **options)).hits]  # type: ignore[arg-type]
 
 
 def test_a_document_is_found_by_its_best_piece(elastic: Elastic, index_prefix: str) -> None:
@@ -63,7 +66,7 @@ def test_a_document_is_found_by_its_best_piece(elastic: Elastic, index_prefix: s
     name = f"{index_prefix}-1"
     filled(elastic, name, PIECES, VECTORS)
     assert found(elastic, name, [PIECES]) == ["a", "b", "c"]
-    assert found(elastic, name, [PIECES], filters={"tag": ["b", "c"]}, size=1) == ["b"]
+    assert found(elastic, name, [PIECES], conditions=(Term("tag", ("b", "c")),), size=1) == ["b"]
     assert ElasticDigests(elastic.client, name).count() == 3
 
 
@@ -87,8 +90,8 @@ def test_a_hit_holds_no_pieces(elastic: Elastic, index_prefix: str) -> None:
     name = f"{index_prefix}-1"
     filled(elastic, name, PIECES, VECTORS)
     elastic.client.indices.refresh(index=name)
-    searcher = ElasticSearcher(elastic.client, name, FIELDS, [PIECES], sought)
-    assert [hit.source for hit in searcher.search("x", mode=Mode.VECTOR, size=1)] == [{"tag": "a"}]
+    searcher = ElasticSearcher(elastic.client, Searched(name, FIELDS, [PIECES]), sought, MemoryClock())
+    assert [hit.source for hit in searcher.search(Request("x", Mode.VECTOR, size=1)).hits] == [{"tag": "a"}]
 
 
 def test_pieces_are_compared_as_they_were_written(elastic: Elastic, index_prefix: str) -> None:

@@ -22,14 +22,16 @@ from syncer.adapters.elastic.client import ElasticConnection, connect, server
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.limit import read_limits
 from syncer.adapters.elastic.mapping import IndexSettings, mapping
-from syncer.adapters.elastic.search import ElasticSearcher
+from syncer.adapters.elastic.search.searched import Searched
+from syncer.adapters.elastic.search.searcher import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
+from syncer.adapters.memory.clock import MemoryClock
 from syncer.core.change import Document, Draft, Removal, Write
 from syncer.core.error import AccessDenied, CredentialsRefused, SinkUnavailable
 from syncer.core.field import Field, VectorField
-from syncer.core.hit import Mode
 from syncer.core.index import write_alias
 from syncer.core.outcome import Applied
+from syncer.core.search.request import Mode, Request
 
 #: What syncer needs for a pipeline whose `index.alias` is `articles`, as the README has it.
 LEAST_PRIVILEGES: dict[str, Any] = {
@@ -111,8 +113,10 @@ def everything(client: Elasticsearch, alias: str) -> None:
     indices.publish(name, alias)
     assert indices.targets(alias).just(name)
     assert indices.statistics([name, f"{alias}-2"])[name].documents == 1
-    searcher = ElasticSearcher(client, alias, FIELDS, VECTORS, lambda _: struct.pack("<2f", 1.0, 0.0))
-    assert [hit.id for hit in searcher.search("hello", mode=Mode.HYBRID)] == ["1"]
+    searched = Searched(alias, FIELDS, VECTORS)
+    searcher = ElasticSearcher(client, searched, lambda _: struct.pack("<2f", 1.0, 0.0), MemoryClock())
+    assert [hit.id for hit in searcher.search(Request("hello")).hits] == ["1"]
+    assert searcher.search(Request("hello", Mode.KEYWORD, paged=True)).total == 1
     indices.delete(name)
 
 
