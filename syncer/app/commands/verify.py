@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -33,9 +32,6 @@ def verify(invocation: Invocation, name: str, *, deep: bool, repair: bool, force
     """Print what differs, and what was mended of it."""
     if force and not repair:
         raise ConfigurationError("--force is for --repair: nothing is deleted without it", hint="add --repair")
-    # Rows and documents pass by as small objects without cycles; to look for some takes half of the processor's time.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
     with invocation.application() as (application, clock):
         (name,) = application.names([name])
         pipeline = application.pipeline(name)
