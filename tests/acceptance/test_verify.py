@@ -84,6 +84,23 @@ def test_an_edit_behind_syncers_back_is_found_by_deep_alone(loaded: Installation
     verify(loaded, "--deep")
 
 
+def test_what_polling_cannot_see_is_found_and_mended(loaded: Installation) -> None:
+    """Backdated rows, changes that leave the watermark alone, deletes without triggers; a backfill mends all but the
+    last."""
+    loaded.sql("ALTER TABLE public.item DISABLE TRIGGER touch")
+    loaded.sql("INSERT INTO public.item (id, title, updated_at) VALUES (5000, 'backdated', '2001-01-01')")
+    loaded.sql("INSERT INTO public.item (id, title, updated_at) VALUES (5001, 'without', NULL)")
+    loaded.sql("UPDATE public.item SET title = 'the stamp is as before' WHERE id = 7")
+    loaded.sql("DELETE FROM public.item WHERE id = 8")
+    loaded.sql("UPDATE public.item SET updated_at = updated_at - interval '1 day', title = 'back' WHERE id = 9")
+    loaded.succeed("run", "--once")
+    found = {"missing": ["5000", "5001"], "stale": ["7", "9"], "extra": ["8"]}
+    assert verify(loaded, exit_code=1)["samples"] == found
+    loaded.succeed("backfill", loaded.alias)
+    assert verify(loaded, "--repair")["samples"] == {"extra": ["8"]}
+    loaded.assert_equal()
+
+
 def test_much_is_not_deleted_without_force(loaded: Installation) -> None:
     """Half of the table is gone: what is missing is mended, what would be deleted stays, and the exit code says so."""
     loaded.sql("DELETE FROM public.item WHERE id > 1000")
@@ -152,16 +169,16 @@ def read_as(loaded: Installation, url: str) -> None:
 
 
 @pytest.fixture(name="role")
-def _role(loaded: Installation) -> Iterator[str]:
-    """A role that may read the table, and that syncer connects as."""
-    parts = conninfo_to_dict(loaded.source_url)
+def _role(installation: Installation) -> Iterator[str]:
+    """A role that may read the table, and that syncer connects as from now on. For tests that load before."""
+    parts = conninfo_to_dict(installation.source_url)
     name = f"plain_{parts['dbname']}"
-    loaded.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'plain'")
-    loaded.sql(f"GRANT SELECT ON public.item TO {name}")
-    read_as(loaded, f"postgresql://{name}:plain@{parts['host']}:{parts.get('port', 5432)}/{parts['dbname']}")
+    installation.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'plain'")
+    installation.sql(f"GRANT SELECT ON public.item TO {name}")
+    read_as(installation, f"postgresql://{name}:plain@{parts['host']}:{parts.get('port', 5432)}/{parts['dbname']}")
     yield name
-    loaded.sql(f"DROP OWNED BY {name}")
-    loaded.sql(f"DROP ROLE {name}")
+    installation.sql(f"DROP OWNED BY {name}")
+    installation.sql(f"DROP ROLE {name}")
 
 
 def nothing_is_deleted(loaded: Installation, exit_codes: set[int]) -> None:
@@ -174,7 +191,7 @@ def nothing_is_deleted(loaded: Installation, exit_codes: set[int]) -> None:
         assert len(loaded.indexed()) == 2000
 
 
-@pytest.mark.parametrize(
+taken_away = pytest.mark.parametrize(
     "change",
     [
         "REVOKE SELECT ON public.item FROM {role}",
@@ -184,6 +201,9 @@ def nothing_is_deleted(loaded: Installation, exit_codes: set[int]) -> None:
     ],
     ids=["select-revoked", "column-dropped", "table-renamed", "row-security"],
 )
+
+
+@taken_away
 def test_what_cannot_be_read_is_not_deleted(loaded: Installation, role: str, change: str) -> None:
     """It ends with an error that says so."""
     loaded.sql("DELETE FROM public.item WHERE id <= 20")
@@ -193,9 +213,9 @@ def test_what_cannot_be_read_is_not_deleted(loaded: Installation, role: str, cha
 
 @pytest.fixture(name="slow")
 def _slow(installation: Installation) -> Installation:
-    """1,000 rows that take Postgres ten seconds to read; 20 of them are gone, and their documents are not."""
+    """500 rows that take Postgres five seconds to read; 20 of them are gone, and their documents are not."""
     installation.configure(where="pg_sleep(0.01) IS NOT NULL", index={"replicas": 0})
-    installation.sql(ROWS, 1, 1000)
+    installation.sql(ROWS, 1, 500)
     installation.succeed("run", "--once")
     installation.sql("DELETE FROM public.item WHERE id <= 20")
     return installation
@@ -234,4 +254,15 @@ def test_a_scan_that_is_broken_off_deletes_nothing(slow: Installation, fault: st
             case "sigterm":
                 running.process.terminate()
         assert running.process.wait(5 if fault == "sigterm" else 60) == (1 if fault == "sigterm" else 3)
-    assert len(slow.indexed()) == 1000
+    assert len(slow.indexed()) == 500
+
+
+@taken_away
+def test_what_can_no_longer_be_read_in_mid_scan_is_not_deleted(slow: Installation, role: str, change: str) -> None:
+    """The scan reads on, for its privileges are checked and its table is locked; what is looked at after it fails."""
+    with slow.running("verify", slow.alias, "--repair", "--force") as running:
+        wait_for_the_scan(slow, running)
+        slow.sql(change.format(role=role))
+        assert running.process.wait(60) == 4, running.log.read_text()
+    assert "Traceback" not in running.log.read_text()
+    assert len(slow.indexed()) == 500

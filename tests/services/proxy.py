@@ -30,6 +30,8 @@ class _Lane:
         self.flowing.set()
         #: How long each piece is held up.
         self.delay_seconds = 0.0
+        #: Pieces that were held up.
+        self.held_up = 0
         self._lock = threading.Lock()
         self._left: int | None = None
 
@@ -109,6 +111,10 @@ class Proxy:
         for way in ways or Way:
             self._lanes[way].delay_seconds = seconds
 
+    def held_up(self, way: Way) -> int:
+        """Return how many pieces a delay has held up in this direction."""
+        return self._lanes[way].held_up
+
     def truncate(self, size: int, way: Way) -> None:
         """Reset the connection that is about to carry the last of so many further bytes; those that follow are well."""
         self._lanes[way].cut_after(size)
@@ -142,6 +148,7 @@ class Proxy:
         with suppress(OSError):
             while chunk := source.recv(_CHUNK):
                 if lane.delay_seconds:
+                    lane.held_up += 1
                     time.sleep(lane.delay_seconds)
                 lane.flowing.wait()
                 passed = lane.admit(len(chunk))
