@@ -8,6 +8,7 @@ Without any setting the tests run on engines from the package index. The environ
     SYNCER_TEST_ELASTICSEARCH_CONTROL    a script that takes `kill`, `stop` or `start` and does it to that server;
                                          `start` returns when it answers, on the same URL and with the same data
     SYNCER_TEST_CONTAINERS=1             postgres:17 and Elasticsearch 9 in containers
+    SYNCER_TEST_CHROMIUM                 a browser, in place of `chromium` on the path
 """
 
 from __future__ import annotations

@@ -146,6 +146,8 @@ class IndexStatistics:
     #: Of the primary shards.
     bytes: int
     health: str
+    #: Documents written since a shard was last started or moved; None: not known.
+    written: int | None = None
 
 
 def kept_newest_first(records: Iterable[IndexRecord]) -> Sequence[IndexRecord]:

@@ -29,7 +29,7 @@ def serve(configuration: Path, *arguments: str) -> int:
     return execute(["serve", *arguments, "-c", str(configuration)], Invocation({}))
 
 
-@pytest.mark.parametrize("library", ["fastapi", "uvicorn"])
+@pytest.mark.parametrize("library", ["fastapi", "jinja2", "uvicorn"])
 def test_what_is_not_installed_is_named(
     configuration: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], library: str
 ) -> None:

@@ -264,7 +264,7 @@ class ElasticIndices:
 
     def _statistics(self, name: str) -> IndexStatistics:
         self._get(name)
-        answer = self._client.indices.stats(index=name, metric="store", forbid_closed_indices=False).body
+        answer = self._client.indices.stats(index=name, metric="store,indexing", forbid_closed_indices=False).body
         if name not in answer["indices"]:
             return IndexStatistics(0, 0, "red")  # not one of its shards is there
         index = answer["indices"][name]
@@ -272,7 +272,8 @@ class ElasticIndices:
         if index["status"] != "open":
             return IndexStatistics(0, taken, "closed")
         # Statistics count the entries of nested fields as documents too.
-        return IndexStatistics(self.count(name), taken, index["health"])
+        written = index["primaries"].get("indexing", {}).get("index_total")
+        return IndexStatistics(self.count(name), taken, index["health"], written)
 
     def delete(self, name: str) -> None:
         """Delete an index; see `ports.Indices`."""

@@ -1,1 +1,1 @@
-"""Searching over HTTP. Pages for people are in `syncer.app.web`; `application` takes their routers."""
+"""Searching over HTTP. Pages for people are in `syncer.app.web`; `application` takes them."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from syncer.core.error import (
     EmbedderUnavailable,
@@ -79,6 +80,15 @@ class ApiError(Exception):
         return JSONResponse(body, self.status, headers=dict(self.headers))
 
 
+#: Makes the answer of an error, in the form that whoever asked can read.
+Tell = Callable[[Scope, ApiError], Response]
+
+
+def as_json(scope: Scope, error: ApiError) -> Response:
+    """Implements `Tell` for programs."""
+    return error.response(scope["state"]["request_id"])
+
+
 def invalid(part: str | None, message: str, hint: str | None = None) -> ApiError:
     """Return the error of a request that cannot be meant."""
     return ApiError(422, Trouble("invalid_request", message, part, hint))
@@ -104,26 +114,26 @@ def unexpected() -> ApiError:
     )
 
 
-def answer_errors(app: FastAPI) -> None:
+def answer_errors(app: FastAPI, tell: Tell) -> None:
     """Have an application answer its errors in this form."""
 
-    async def api_error(request: Request, error: Exception) -> JSONResponse:
+    async def api_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ApiError)
-        return error.response(request.state.request_id)
+        return tell(request.scope, error)
 
-    async def syncer_error(request: Request, error: Exception) -> JSONResponse:
+    async def syncer_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, SyncerError)
-        return _of(error, by_parameters=request.method == "GET").response(request.state.request_id)
+        return tell(request.scope, _of(error, by_parameters=request.method == "GET"))
 
-    async def validation_error(request: Request, error: Exception) -> JSONResponse:
+    async def validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return _misread(error, by_parameters=request.method == "GET").response(request.state.request_id)
+        return tell(request.scope, _misread(error, by_parameters=request.method == "GET"))
 
-    async def http_error(request: Request, error: Exception) -> JSONResponse:
+    async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         kind = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
         made = ApiError(error.status_code, Trouble(kind, str(error.detail)), error.headers or {})
-        return made.response(request.state.request_id)
+        return tell(request.scope, made)
 
     app.add_exception_handler(ApiError, api_error)
     app.add_exception_handler(SyncerError, syncer_error)

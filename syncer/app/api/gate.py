@@ -10,7 +10,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from syncer.app.api.error import ApiError, Trouble, busy, forbidden, unexpected
+from syncer.app.api.error import ApiError, Tell, Trouble, as_json, busy, forbidden, unexpected
 from syncer.app.api.request_id import HEADER, request_id
 from syncer.ports import Clock
 
@@ -31,7 +31,15 @@ class Gate:
     """Middleware around the whole application."""
 
     def __init__(
-        self, app: ASGIApp, *, clock: Clock, requests: int, seconds: float, body_bytes: int, only_local: bool
+        self,
+        app: ASGIApp,
+        *,
+        clock: Clock,
+        requests: int,
+        seconds: float,
+        body_bytes: int,
+        only_local: bool,
+        tell: Tell = as_json,
     ) -> None:
         """requests: under way at once. seconds: for each. body_bytes: of each, at most. only_local: refuse requests to
         another host than this machine."""
@@ -41,6 +49,7 @@ class Gate:
         self._seconds = seconds
         self._body_bytes = body_bytes
         self._only_local = only_local
+        self._tell = tell
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,7 +79,7 @@ class Gate:
                 if not isinstance(error, ApiError):
                     structlog.get_logger().error("unexpected error", exc_info=error)
                 if not status:
-                    await made.response(name)(scope, receive, answer)
+                    await self._tell(scope, made)(scope, receive, answer)
             self._log(scope, status, started)
             # Bound on the way, for this line.
             structlog.contextvars.unbind_contextvars("pipeline", "token")

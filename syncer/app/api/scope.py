@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from syncer.app.api.error import forbidden, invalid, not_found
+from syncer.app.api.session import session_token
 from syncer.app.api.token import Access, Tokens
 from syncer.core.suggestion import suggestion
 from syncer.ports import AsyncSearcher
@@ -40,7 +41,7 @@ async def access(
 ) -> Access:
     """Return what the caller may see. Raises ApiError where it has no token, and needs one."""
     served: Served = request.app.state.served
-    found = served.tokens.access(credentials.credentials if credentials else None)
+    found = served.tokens.access(credentials.credentials if credentials else session_token(request))
     if found.name:
         structlog.contextvars.bind_contextvars(token=found.name)
     return found
@@ -49,24 +50,37 @@ async def access(
 Caller = Annotated[Access, Depends(access)]
 
 
-async def scope(request: Request, access: Caller) -> Scope:
-    """Return the pipeline that the query parameter names; it may be left out where the caller may see one alone."""
+def allowed(request: Request, access: Access) -> list[str]:
+    """Return the pipelines that the caller may search. Raises ApiError where there is none."""
     served: Served = request.app.state.served
-    allowed = [name for name in served.searchers if access.pipelines is None or name in access.pipelines]
-    name = request.query_params.get("pipeline")
-    if name is None:
-        if not allowed:
-            raise forbidden("pipeline", "this token may search none of the pipelines that are served")
-        if len(allowed) > 1:
-            raise invalid("pipeline", "is needed, for there are several", f"one of {', '.join(allowed)}")
-        name = allowed[0]
+    names = [name for name in served.searchers if access.pipelines is None or name in access.pipelines]
+    if not names:
+        raise forbidden("pipeline", "this token may search none of the pipelines that are served")
+    return names
+
+
+def named(request: Request, access: Access, name: str) -> Scope:
+    """Return a pipeline. Raises ApiError where there is none, or not for this caller."""
+    served: Served = request.app.state.served
     # Before anything else: whether a pipeline exists that the token is not for, it need not know.
     if access.pipelines is not None and name not in access.pipelines:
         raise forbidden("pipeline", "this token is not for that pipeline")
     if name not in served.searchers:
-        raise not_found("pipeline", f"there is no pipeline {name[:100]!r} here", suggestion(name, allowed))
+        hint = suggestion(name, allowed(request, access))
+        raise not_found("pipeline", f"there is no pipeline {name[:100]!r} here", hint)
     structlog.contextvars.bind_contextvars(pipeline=name)
     return Scope(name, served.searchers[name], access)
+
+
+async def scope(request: Request, access: Caller) -> Scope:
+    """Return the pipeline that the query parameter names; it may be left out where the caller may see one alone."""
+    name = request.query_params.get("pipeline")
+    if name is None:
+        names = allowed(request, access)
+        if len(names) > 1:
+            raise invalid("pipeline", "is needed, for there are several", f"one of {', '.join(names)}")
+        name = names[0]
+    return named(request, access, name)
 
 
 Scoped = Annotated[Scope, Depends(scope)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -19,13 +19,12 @@ from syncer.core.error import ConfigurationError, EmbedderUnavailable, RequestIn
 from syncer.ports import AsyncSearcher
 
 
-def searchers(application: Application, names: Sequence[str]) -> Searchers:
-    """Return what opens the searchers of pipelines; reads the catalogue, and loads the model where one is needed.
+def searchers(application: Application, searched: Mapping[str, Searched]) -> Searchers:
+    """Return what opens the searchers of pipelines; loads the model where one is needed.
 
-    Raises ConfigurationError, also where a token is held to a field that its pipelines do not have; SourceUnavailable.
+    Raises ConfigurationError where a token is held to a field that its pipelines do not have.
     """
     settings = application.settings.serve
-    searched = {name: application.searched(name) for name in names}
     _prove_filters(Tokens(settings.tokens), searched)
     embeds = any(of.vectors for of in searched.values())
     if embeds:

@@ -29,6 +29,10 @@ class Access:
         these back."""
         return (*conditions, *self.conditions)
 
+    def may_count(self, field: str) -> bool:
+        """Tell whether a facet on a field shows nothing but what the caller may see."""
+        return not any(_overlap(field, held.field) for held in self.conditions)
+
     def held(self, request: Request) -> Request:
         """Return the request held to what the caller may see.
 
@@ -39,7 +43,7 @@ class Access:
         for name, facet in request.facets.items():
             # A facet counts without the conditions on its own field. Rejected: to count all and show what is allowed;
             # the commonest values may all be of others.
-            if any(_overlap(facet.field, held.field) for held in self.conditions):
+            if not self.may_count(facet.field):
                 raise forbidden(f"facets.{name}.field", f"this token is held to some values of {facet.field}")
         for part in ("did_you_mean", "explain"):
             if getattr(request, part):

@@ -25,7 +25,9 @@ _HEALTH = {"green": "green", "yellow": "yellow", "red": "red"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
+class ListedIndex:
+    """A physical index, and what it is to its pipeline."""
+
     pipeline: str
     name: str
     #: None: the state does not know it.
@@ -82,12 +84,13 @@ class _Listed:
 def indices(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
     """Print what there is, what it takes, and what it is to its pipeline."""
     with invocation.application() as (application, _):
-        listed = [each for name in application.names(requested) for each in _listed(application, name)]
+        listed = [each for name in application.names(requested) for each in listed_indices(application, name)]
     invocation.show({"indices": [each.document() for each in listed]}, lambda: _report(listed))
     return ExitCode.DONE
 
 
-def _listed(application: Application, name: str) -> Sequence[_Listed]:
+def listed_indices(application: Application, name: str) -> Sequence[ListedIndex]:
+    """Return the indices of a pipeline. Raises StateUnavailable, SinkUnavailable."""
     records = application.store.indices(name)
     aliases = {application.settings.alias(name), *(record.alias for record in records)}
     # Read after those of the server: what is created is registered before.
@@ -99,10 +102,10 @@ def _listed(application: Application, name: str) -> Sequence[_Listed]:
     searched = {index for alias in aliases for index in server.targets(alias).indices}
     configured = _fingerprint(application, name) if records else None
 
-    def listed(index: str, record: IndexRecord | None) -> _Listed:
+    def listed(index: str, record: IndexRecord | None) -> ListedIndex:
         built = record.fingerprint if record else None
         matches = not differences(built, configured) if built and configured is not None else None
-        return _Listed(name, index, record, statistics.get(index), index in searched, matches)
+        return ListedIndex(name, index, record, statistics.get(index), index in searched, matches)
 
     return [*(listed(record.name, record) for record in records), *(listed(index, None) for index in unknown)]
 
@@ -115,19 +118,19 @@ def _fingerprint(application: Application, name: str) -> Mapping[str, str] | Non
         return None
 
 
-def _report(listed: Sequence[_Listed]) -> RenderableType:
+def _report(listed: Sequence[ListedIndex]) -> RenderableType:
     notes = (_note(each) for each in listed if each.record is None)
     return Group(_table(listed), *(Text(note) for note in notes))
 
 
-def _note(unknown: _Listed) -> str:
+def _note(unknown: ListedIndex) -> str:
     what = f"{unknown.pipeline}: the state does not know index {unknown.name}"
     if unknown.searched:
         return f"{what}, but searches find it: keep it until another one is in its place: syncer run {unknown.pipeline}"
     return f"{what}; delete it, if nothing else needs it: DELETE /{unknown.name}"
 
 
-def _table(listed: Sequence[_Listed]) -> Table:
+def _table(listed: Sequence[ListedIndex]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("pipeline", "index", "role", "searched"):
         table.add_column(heading, no_wrap=True)

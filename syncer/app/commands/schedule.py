@@ -14,27 +14,24 @@ from syncer.app.cron import Cron
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
 from syncer.app.schedule_settings import Job
+from syncer.app.wiring import Application
 from syncer.core.run import Run
+from syncer.ports import Clock
 
 
 def schedule(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
     """Print when each job is due next, without what it may be late by, and its last run, by hand or not."""
     with invocation.application() as (application, clock):
-        now = clock.now()
-        application.history.settle_abandoned(now)
-        lines = []
-        for name in application.names(requested):
-            settings = application.settings.pipelines[name].schedule
-            for job, cron in settings.crons().items():
-                last = application.history.runs([name], job=job, limit=1)
-                due_at = cron.next(now) if cron else None
-                lines.append(_Line(name, job, cron, settings.timezone, due_at, last[0] if last else None))
+        application.history.settle_abandoned(clock.now())
+        lines = [line for name in application.names(requested) for line in scheduled(application, clock, name)]
     invocation.show({"jobs": [line.document() for line in lines]}, lambda: _table(lines))
     return ExitCode.DONE
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class ScheduledJob:
+    """When a job of a pipeline is due next, and how it ended the last time."""
+
     pipeline: str
     job: Job
     #: None: never.
@@ -59,7 +56,18 @@ class _Line:
         }
 
 
-def _table(lines: Sequence[_Line]) -> Table:
+def scheduled(application: Application, clock: Clock, name: str) -> Sequence[ScheduledJob]:
+    """Return the jobs of a pipeline. Raises StateUnavailable."""
+    settings = application.settings.pipelines[name].schedule
+    lines = []
+    for job, cron in settings.crons().items():
+        last = application.history.runs([name], job=job, limit=1)
+        due_at = cron.next(clock.now()) if cron else None
+        lines.append(ScheduledJob(name, job, cron, settings.timezone, due_at, last[0] if last else None))
+    return lines
+
+
+def _table(lines: Sequence[ScheduledJob]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("pipeline", "job", "cron", "zone", "next run", "last run", "outcome"):
         table.add_column(heading, no_wrap=True)

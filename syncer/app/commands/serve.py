@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
+from syncer.app.redaction import Redact
 from syncer.app.serve_settings import ServeSettings, address, host_and_port, reached_from_elsewhere
 from syncer.core.error import ConfigurationError
 from syncer.ports import Clock
@@ -20,6 +22,8 @@ from syncer.ports import Clock
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
+
+    from syncer.app.wiring import Application
 
 #: What is under way at SIGTERM may take so long; a process that hangs is ended a second later.
 _GRACE_SECONDS = 3
@@ -39,21 +43,35 @@ def serve(invocation: Invocation, requested: Sequence[str], *, listen: str | Non
         prove_guarded(settings, where)
         try:
             import fastapi  # noqa: F401  # what is missing is told apart from what is broken
+            import jinja2  # noqa: F401
             import uvicorn  # noqa: F401
         except ImportError as error:
             raise ConfigurationError(
                 f"syncer serve needs {error.name}, which is not installed", hint='pip install "syncer[serve]"'
             ) from error
 
-        from syncer.app.api.application import application as over_http
-        from syncer.app.api.searchers import searchers
-
-        app = over_http(searchers(application, names), settings, clock)
+        app = over_http(application, names, clock, invocation.redact)
         with listening(where) as bound:
             # From now on there may be requests to finish.
             application.begun = True
-            _run(app, bound, settings, clock, names)
+            with answering(app, bound, settings, names) as ended:
+                while not ended.done() and not clock.wait(0.2):
+                    pass
     return ExitCode.DONE
+
+
+def over_http(application: Application, names: Sequence[str], clock: Clock, redact: Redact) -> FastAPI:
+    """Return what answers for pipelines; reads the catalogue, and loads the model where one is needed.
+
+    Raises ConfigurationError; SourceUnavailable.
+    """
+    from syncer.app.api.application import application as over_http
+    from syncer.app.api.searchers import searchers
+    from syncer.app.web.pages import web_pages
+
+    searched = {name: application.searched(name) for name in names}
+    pages = web_pages(application, searched, clock, redact)
+    return over_http(searchers(application, searched), application.settings.serve, clock, pages)
 
 
 def _given(listen: str) -> str:
@@ -95,8 +113,11 @@ def listening(where: str) -> socket.socket:
         ) from error
 
 
-def _run(app: FastAPI, bound: socket.socket, settings: ServeSettings, clock: Clock, names: Sequence[str]) -> None:
-    """Answer until the clock is stopped."""
+@contextmanager
+def answering(
+    app: FastAPI, bound: socket.socket, settings: ServeSettings, names: Sequence[str]
+) -> Iterator[Future[None]]:
+    """Answer on a thread while the block runs; lends what tells whether that has ended. Raises what ended it."""
     import uvicorn
 
     server = uvicorn.Server(
@@ -118,9 +139,10 @@ def _run(app: FastAPI, bound: socket.socket, settings: ServeSettings, clock: Clo
     # On a thread, where uvicorn leaves the signals alone: they stop the clock.
     with ThreadPoolExecutor(1, thread_name_prefix="serve") as threads:
         ended = threads.submit(lambda: asyncio.run(_answer(app, server, bound, names)))
-        while not ended.done() and not clock.wait(0.2):
-            pass
-        server.should_exit = True
+        try:
+            yield ended
+        finally:
+            server.should_exit = True
         ended.result()
 
 

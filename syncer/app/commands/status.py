@@ -42,14 +42,14 @@ def _report(found: Sequence[PipelineStatus], clock: Clock) -> RenderableType:
             one.name,
             Text(one.state, _COLOURS[one.state]),
             "–" if one.documents is None else f"{one.documents:,}",
-            _duration(one.lag_seconds),
-            _duration(one.horizon_lag_seconds),
+            duration(one.lag_seconds),
+            duration(one.horizon_lag_seconds),
             f"{one.overview.dead_letters:,}" if one.overview else "–",
             _moment(one.record.verified_at) if one.record and one.record.verified_at else "–",
             one.record.name if one.record else "–",
         )
-    notes = (f"{one.name}: {note}" for one in found for note in (*_vectors(one), *_notes(one, clock)))
-    return Group(table, *map(Text, notes))
+    lines = (f"{one.name}: {note}" for one in found for note in (*_vectors(one), *notes(one, clock)))
+    return Group(table, *map(Text, lines))
 
 
 def _vectors(one: PipelineStatus) -> Sequence[str]:
@@ -60,36 +60,36 @@ def _vectors(one: PipelineStatus) -> Sequence[str]:
     return [f"{counts} (hit ratio {one.texts.hit_ratio:.1%})"]
 
 
-def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
+def notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
     """Return what asks for attention, a sentence each."""
-    notes = list(one.problems)
+    found = list(one.problems)
     if one.paused_since:
-        notes.append(f"paused since {_moment(one.paused_since)}: syncer resume {one.name}")
+        found.append(f"paused since {_moment(one.paused_since)}: syncer resume {one.name}")
     if one.load:
-        notes.append(f"{one.load[0]:,} of {one.load[1]:,} rows are loaded")
+        found.append(f"{one.load[0]:,} of {one.load[1]:,} rows are loaded")
     if one.building and not one.building.abandoned:
-        notes.append(": ".join(filter(None, (one.building.what, one.building.remedy))))
+        found.append(": ".join(filter(None, (one.building.what, one.building.remedy))))
     if one.record and one.record.filling:
-        notes.append("fields were added, and a backfill has still to fill them")
+        found.append("fields were added, and a backfill has still to fill them")
     if one.deviation:
         lines = "".join(f"\n  {line}" for line in one.deviation.differences)
         what = f"{one.deviation.consequence}: {one.deviation.remedy}"
-        notes.append(f"the index was built from another configuration; {what}{lines}")
+        found.append(f"the index was built from another configuration; {what}{lines}")
     if one.texts and one.texts.truncated:
-        notes.append(
+        found.append(
             f"texts whose end the model did not read: {one.texts.truncated:,}; embedding.chunk splits all but the "
             "longest of them, or shorten embedding.text"
         )
     if one.overview and one.overview.passing:
-        notes.append(f"dead letters that are delivered again by themselves: {one.overview.passing:,}")
+        found.append(f"dead letters that are delivered again by themselves: {one.overview.passing:,}")
     if one.record and one.record.reconcile:
         what = "was truncated at" if one.record.truncated else "is followed anew since"
         since = _moment(one.record.truncated or one.record.reconcile)
-        notes.append(f"is to be compared with its source: a table {what} {since}")
+        found.append(f"is to be compared with its source: a table {what} {since}")
     if one.overview and one.overview.fan_outs:
-        notes.append(f"changed rows whose documents are still being refreshed: {one.overview.fan_outs:,}")
+        found.append(f"changed rows whose documents are still being refreshed: {one.overview.fan_outs:,}")
     if one.record and one.record.verify_needed:
-        notes.append(f"should be compared with its source: {one.record.verify_needed}")
+        found.append(f"should be compared with its source: {one.record.verify_needed}")
     if one.unreachable:
         for what, count in (
             ("rows without a watermark, which are never polled", one.unreachable.missing),
@@ -97,9 +97,9 @@ def _notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
             ("rows with a watermark in the future, which are polled when it has come", one.unreachable.future),
         ):
             if count:
-                notes.append(f"{what}: {count:,}")
-    notes += [_blocked(blocker, clock) for blocker in one.blockers or () if _old(blocker, clock)]
-    return notes
+                found.append(f"{what}: {count:,}")
+    found += [_blocked(blocker, clock) for blocker in one.blockers or () if _old(blocker, clock)]
+    return found
 
 
 def _old(blocker: Blocker, clock: Clock) -> bool:
@@ -109,14 +109,15 @@ def _old(blocker: Blocker, clock: Clock) -> bool:
 def _blocked(blocker: Blocker, clock: Clock) -> str:
     assert blocker.since is not None
     who = f"{blocker.application_name or 'a session'} (pid {blocker.pid}, {blocker.state})"
-    return f"the checkpoint waits for {who}, open for {_duration((clock.now() - blocker.since).total_seconds())}"
+    return f"the checkpoint waits for {who}, open for {duration((clock.now() - blocker.since).total_seconds())}"
 
 
 def _moment(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
+    """Return a length of time as people say it."""
     if seconds is None:
         return "–"
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):

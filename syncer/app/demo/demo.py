@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,13 +19,15 @@ from rich.text import Text
 
 from syncer.adapters.clock import SystemClock
 from syncer.adapters.postgres.migrate import migrate
-from syncer.app.demo.embedded import EmbeddedPostgres, EmbeddedSearch, package_folder
+from syncer.app.commands.serve import answering, listening, over_http
+from syncer.app.demo.embedded import HOST, EmbeddedPostgres, EmbeddedSearch, package_folder
 from syncer.app.demo.library_table import PIPELINE, LibraryTable, write_configuration
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
 from syncer.app.log_events import LogEvents
 from syncer.app.progress import LoadProgress, progress
 from syncer.app.wiring import Application
+from syncer.core.error import ConfigurationError
 from syncer.core.search.request import Mode, Request
 from syncer.core.search.result import Hit
 from syncer.engine.polled import Polled
@@ -91,8 +94,9 @@ class Demo:
                 shown = [self._example(searcher, text) for text in _EXAMPLES]
                 followed = self._change(searcher, clock, table)
                 if not once:
-                    self._explain()
-                    pipeline.wait_until_stopped()
+                    with serving(application, clock, invocation) as url:
+                        self._explain(url)
+                        pipeline.wait_until_stopped()
         return ExitCode.DONE if all(shown) and followed else ExitCode.REMAINDER
 
     def _example(self, searcher: Searcher, text: str) -> bool:
@@ -125,7 +129,7 @@ class Demo:
             self._console.print(f"[red]{_CHANGED} was not found by its new summary within {seconds:.0f} s[/red]")
         return found or clock.stopping()
 
-    def _explain(self) -> None:
+    def _explain(self, page: str) -> None:
         command = "syncer" if shutil.which("syncer") else f"{shlex.quote(sys.executable)} -m syncer"
         psql = self._postgres.bin_dir / "psql"
         self._console.print(
@@ -134,7 +138,9 @@ class Demo:
             "  UPDATE library.entry SET summary = 'Turns objects into toast.' WHERE name = 'json.dumps';\n"
             "and search again,\n"
             f'  {command} -c {self._configuration} search {PIPELINE} "breakfast"\n'
-            f"  curl '{self._search.url}/{PIPELINE}/_search?q=toast&pretty'\n",
+            f"  curl '{self._search.url}/{PIPELINE}/_search?q=toast&pretty'\n"
+            "or in a browser, with facets, completions and the state of the pipeline:\n"
+            f"  {page}",
             markup=True,
         )
 
@@ -174,6 +180,24 @@ def following(application: Application, clock: SystemClock, console: Console) ->
             yield Following(end, events.caught_up, clock)
         finally:
             clock.stop()
+
+
+@contextmanager
+def serving(application: Application, clock: SystemClock, invocation: Invocation) -> Iterator[str]:
+    """Serve the pages until the block ends, and lend their address."""
+    settings = application.settings.serve
+    app = over_http(application, [PIPELINE], clock, invocation.redact)
+    with _listening(settings.listen) as bound, answering(app, bound, settings, [PIPELINE]):
+        host, port = bound.getsockname()
+        yield f"http://{host}:{port}"
+
+
+def _listening(where: str) -> socket.socket:
+    """Return a socket that listens there, or on a free port where that one is taken."""
+    try:
+        return listening(where)
+    except ConfigurationError:
+        return listening(f"{HOST}:0")
 
 
 class DemoEvents(LogEvents):
