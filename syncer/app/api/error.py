@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -34,6 +35,10 @@ _WORDS = {
 }
 #: What parts of a request are called as query parameters.
 _PARAMETERS = {"text": "q", "conditions": "filter", "facets": "facet"}
+
+
+#: What only a parameter `range` has.
+_BOUNDS = frozenset({"gt", "gte", "lt", "lte"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class ApiError(Exception):
     trouble: Trouble
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self, request_id: str) -> JSONResponse:
+    def response(self, request_id: str) -> Response:
         trouble = self.trouble
         body = {
             "error": {
@@ -77,7 +82,9 @@ class ApiError(Exception):
             },
             "request_id": request_id,
         }
-        return JSONResponse(body, self.status, headers=dict(self.headers))
+        # Half a character, which a message may quote, is no UTF-8.
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return Response(text, self.status, headers=dict(self.headers), media_type="application/json")
 
 
 #: Makes the answer of an error, in the form that whoever asked can read.
@@ -191,6 +198,7 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 def _named(part: str, *, by_parameters: bool) -> str | None:
     if by_parameters:
-        first = part.partition(".")[0]
-        part = _PARAMETERS.get(first, first)
+        first, _, rest = part.partition(".")
+        bound = first == "conditions" and rest.rpartition(".")[2] in _BOUNDS
+        part = "range" if bound else _PARAMETERS.get(first, first)
     return part or None

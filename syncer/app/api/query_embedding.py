@@ -34,17 +34,21 @@ class QueryEmbedding:
         self._under_way: dict[str, asyncio.Future[bytes]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="query")
         self._passes: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def embed(self, text: str) -> bytes:
         """Return the vector to search with.
 
-        Raises RequestInvalid where none can be made of it, EmbedderUnavailable, also where too many wait.
+        Raises RequestInvalid where none can be made of it, EmbedderUnavailable, also where too many wait, and at the
+        end.
         """
         if text in self._vectors:
             self._vectors.move_to_end(text)
             return self._vectors[text]
         future = self._waiting.get(text) or self._under_way.get(text)
         if future is None:
+            if self._closed:
+                raise _ended()
             if len(self._waiting) >= self._waiting_max:
                 raise EmbedderUnavailable("too many queries wait to be embedded", retry_after=1.0)
             future = self._waiting[text] = asyncio.get_running_loop().create_future()
@@ -56,7 +60,10 @@ class QueryEmbedding:
         return await asyncio.shield(future)
 
     def close(self) -> None:
-        """Take no more; do not wait for a pass that is under way."""
+        """Take no more, and tell those who wait; do not wait for a pass that is under way."""
+        self._closed = True
+        if self._passes is not None:
+            self._passes.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
@@ -67,17 +74,21 @@ class QueryEmbedding:
                 texts = list(self._waiting)[:_PASS]
                 self._under_way = {text: self._waiting.pop(text) for text in texts}
                 try:
-                    results = await loop.run_in_executor(self._thread, self._embed, texts)
+                    self._settle(texts, await loop.run_in_executor(self._thread, self._embed, texts))
                 except Exception as error:  # whoever asked is to hear of it
-                    for future in self._under_way.values():
-                        future.set_exception(error)
-                else:
-                    self._settle(texts, results)
+                    self._fail(error)
                 self._under_way = {}
         finally:
             self._passes = None
-            for future in (*self._under_way.values(), *self._waiting.values()):
-                future.cancel()
+            self._under_way |= self._waiting
+            self._waiting = {}
+            # Not cancelled: who waits would take that for his own end, and answer nobody.
+            self._fail(_ended())
+
+    def _fail(self, error: Exception) -> None:
+        for future in self._under_way.values():
+            if not future.done():
+                future.set_exception(error)
 
     def _settle(self, texts: Sequence[str], results: Sequence[bytes | Rejected]) -> None:
         for text, result in zip(texts, results, strict=True):
@@ -91,3 +102,7 @@ class QueryEmbedding:
             if len(self._vectors) > self._cached:
                 self._vectors.popitem(last=False)
             future.set_result(result)
+
+
+def _ended() -> EmbedderUnavailable:
+    return EmbedderUnavailable("no more queries are embedded, for the process ends", retry_after=1.0)

@@ -13,6 +13,9 @@ from syncer.core.search.request import WINDOW_MAX, Request
 
 #: Characters of a query; each of its words is looked for in each field.
 TEXT_MAX = 2_000
+#: Characters of a query whose words are looked for in other spellings too: each is compared with all words of the
+#: index, which takes the server seconds of hundreds of words, or of one of thousands of characters.
+INEXACT_MAX = 256
 #: Characters of a value in a condition. Longer ones are not indexed.
 VALUE_MAX = 8_191
 #: Documents on a page.
@@ -42,6 +45,11 @@ ID_MAX = 512
 def prove_bounds(request: Request) -> None:
     """Raise RequestInvalid where a request asks for too much, or for less than nothing."""
     _at_most("text", len(request.text), TEXT_MAX, "characters")
+    if request.words.fuzziness is not None and len(request.text) > INEXACT_MAX:
+        raise RequestInvalid(
+            "words.fuzziness",
+            f"words are matched inexactly in at most {INEXACT_MAX} characters, and the text has {len(request.text):,}",
+        )
     _at_most("words.fields", len(request.words.fields), FIELDS_MAX, "fields")
     _at_most("sort", len(request.sort), SORTS_MAX, "fields")
     _at_most("highlight", len(request.highlight), FIELDS_MAX, "fields")

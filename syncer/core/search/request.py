@@ -88,7 +88,7 @@ class Request:
     fields: tuple[str, ...] | None = None
     #: Documents of other shards than this one's are not asked: the value of the pipeline's routing column.
     routing: str | None = None
-    #: Ask for a spelling that more documents have.
+    #: Ask for a spelling that more documents have; there is none for texts longer than `INEXACT_MAX`.
     did_you_mean: bool = False
     #: Have each hit explain its score.
     explain: bool = False

@@ -17,6 +17,7 @@ from syncer.core.error import (
     EmbedderUnavailable,
     FingerprintMismatch,
     IndexMissing,
+    RequestInvalid,
     SinkUnavailable,
     SyncerError,
 )
@@ -111,6 +112,37 @@ def test_a_wrong_part_of_a_body_is_named(client: TestClient, body: Any, field: s
     assert answer.status_code == 422
     found = answer.json()["error"]["field"] or ""
     assert found == field or (field is None and found.partition(".")[0] in {"conditions", "facets"}), found
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("NaN", "finite number"),
+        ('{"a": 1}', "a text, a number, true or false"),
+        ("null", "a text, a number, true or false"),
+        ("1" * 30, "64 bits"),
+        (f'"{"x" * 9000}"', "at most 8191 characters"),
+    ],
+)
+def test_a_wrong_value_is_told_once(client: TestClient, value: str, said: str) -> None:
+    """Not what is wrong with it for each type that it might have been."""
+    for wrong, field in (
+        (f'{{"conditions": [{{"type": "term", "field": "tags", "values": [1, {value}]}}]}}', "conditions.0.values.1"),
+        (f'{{"conditions": [{{"type": "range", "field": "year", "gte": {value}}}]}}', "conditions.0.gte"),
+    ):
+        if value == "null" and field.endswith("gte"):
+            continue
+        answer = client.post("/search", content=wrong, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
+        assert said in answer.json()["error"]["message"]
+
+
+def test_an_error_that_quotes_half_a_character_is_an_answer() -> None:
+    """It is no UTF-8."""
+    with serving({"articles": Failing(RequestInvalid("conditions.0.gte", "no number: \ud83e"))}) as client:
+        answer = client.get("/search")
+        assert (answer.status_code, answer.json()["error"]["message"]) == (422, "no number: ?")
+        assert answer.json()["error"]["field"] == "range"
 
 
 def test_conditions_are_only_so_deep(client: TestClient) -> None:

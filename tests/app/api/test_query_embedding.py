@@ -163,3 +163,37 @@ def test_who_gives_up_takes_nothing_from_others() -> None:
         queries.close()
 
     run(scenario())
+
+
+def test_who_waits_at_the_end_is_told() -> None:
+    """Not cancelled, which he would take for his own end; and nobody is taken any more."""
+    model = Model()
+
+    async def scenario() -> None:
+        queries = QueryEmbedding(model.embed)
+        first = asyncio.create_task(queries.embed("a"))
+        await begun(model)
+        second = asyncio.create_task(queries.embed("b"))
+        await asyncio.sleep(0)
+        queries.close()
+        found = await asyncio.gather(first, second, return_exceptions=True)
+        assert [type(each) for each in found] == [EmbedderUnavailable] * 2
+        with pytest.raises(EmbedderUnavailable):
+            await queries.embed("c")
+        model.let_go.set()
+
+    run(scenario())
+    assert model.passes == [["a"]]
+
+
+def test_a_model_that_returns_too_few_vectors_is_told() -> None:
+    """To whoever asked, and the next pass begins anew."""
+
+    async def scenario() -> None:
+        queries = QueryEmbedding(lambda _texts: [])
+        for _ in range(2):
+            with pytest.raises(ValueError, match="zip"):
+                await queries.embed("a")
+        queries.close()
+
+    run(scenario())

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from syncer.app.commands.serve import answering, listening
 from syncer.app.serve_settings import ServeSettings
@@ -26,6 +26,8 @@ def _browser() -> Iterator[Browser]:
     chromium = os.environ.get("SYNCER_TEST_CHROMIUM") or shutil.which("chromium")
     if chromium is None:
         pytest.skip("there is no chromium; install it, or name one by SYNCER_TEST_CHROMIUM")
+    # Of a machine that is busy with other tests.
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser

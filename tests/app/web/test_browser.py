@@ -33,10 +33,10 @@ def test_somebody_types_and_is_completed_by_keyboard_alone(serve: Serve, opening
         expect(box).to_be_focused()
         page.keyboard.type("late commits, part 2")
         options = page.get_by_role("option")
-        expect(options.first).to_be_visible()
+        # Those of all that was typed: slow typing is completed on the way.
+        shown = [f"Late commits, part {number}" for number in (2, 20, 21, 22, 23, 24)]
+        expect(options).to_have_text(shown)
         expect(box).to_have_attribute("aria-expanded", "true")
-        shown = options.all_inner_texts()
-        assert shown[0].lower().startswith("late commits, part 2")
 
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowDown")

@@ -23,6 +23,10 @@ _PIECES, _PIECE_CHARACTERS = 3, 150
 #: Longer texts are marked up to here; the server refuses more.
 _MARKED_MAX = 1_000_000
 
+#: Characters of the query times fields times documents, up to which words that are alike are marked too: the server
+#: looks through each text for each word anew, which takes a second of it.
+_INEXACTLY_MARKED = 2_000
+
 _FUZZINESS = re.compile(r"[012]|AUTO(:\d,\d{1,2})?", re.IGNORECASE)
 _LEAST = r"-?\d{1,3}%?"
 _MINIMUM = re.compile(rf"{_LEAST}|\d{{1,3}}<{_LEAST}( \d{{1,3}}<{_LEAST}){{0,9}}")
@@ -101,7 +105,9 @@ def highlight(request: Request, declared: Declared) -> dict[str, Any]:
     # Not by the search's own query: its filters would be marked too, and of a search by meaning nothing.
     phrase = request.words.match is Match.PHRASE
     match = Match.PHRASE if phrase else Match.BEST_FIELDS
-    words = Words(match, tuple(paths), None if phrase else request.words.fuzziness)
+    cost = len(request.text) * len(paths) * request.size
+    inexact = not phrase and cost <= _INEXACTLY_MARKED
+    words = Words(match, tuple(paths), request.words.fuzziness if inexact else None)
     query = words_query(request.text, words, declared)
     asked = {
         "highlight_query": query,

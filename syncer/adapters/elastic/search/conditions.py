@@ -5,14 +5,22 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from syncer.adapters.elastic.search.declared import INTEGERS, NUMBERS, POINT, TEXTS, Declared, Leaf
+from syncer.adapters.elastic.search.declared import NUMBER_RANGES, NUMBERS, POINT, TEXTS, Declared, Leaf
 from syncer.core.error import RequestInvalid
 from syncer.core.search.condition import Condition, Exists, Near, Not, OneOf, Prefix, Range, Term, Value
+from syncer.core.search.facet import Facet, RangeFacet
 from syncer.core.search.limit import VALUE_MAX, prove_conditions
 
+#: Of whole numbers Elasticsearch writes out what an exponent stands for: `1e-9999999` keeps a thread of its busy for
+#: longer than a request may take.
+_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
+#: Characters of a prefix; Elasticsearch takes no longer one.
+_PREFIX_MAX = 1_000
+#: Of a value in a message.
+_SHOWN_CHARACTERS = 100
 _DISTANCE = re.compile(r"\d{1,9}(\.\d{1,9})?(mm|cm|m|km|in|ft|yd|mi|nmi)")
 
 
@@ -27,16 +35,18 @@ def checked(part: str, leaf: Leaf, value: Value) -> Value:
 
     Dates are left to Elasticsearch, which knows their formats and counts with them.
     """
+    if not isinstance(value, str | int | float):
+        raise RequestInvalid(part, f"{value!r:.100} is no value", hint="give a text, a number, true or false")
     if isinstance(value, float) and not math.isfinite(value):
         raise RequestInvalid(part, f"{value} is no value")
     if isinstance(value, str) and len(value) > VALUE_MAX:
         raise RequestInvalid(part, f"has {len(value):,} characters, and at most {VALUE_MAX:,} are indexed")
-    if leaf.kind in NUMBERS:
-        _prove(part, leaf, value, "a number", _is_integer if leaf.kind in INTEGERS else _is_number)
+    if leaf.kind in NUMBERS | NUMBER_RANGES:
+        _prove(part, leaf, value, "a number", _is_number)
     elif leaf.kind == "boolean":
         _prove(part, leaf, value, "true or false", lambda text: text in {"true", "false", "True", "False"})
         return str(value).lower() == "true"
-    elif leaf.kind == "ip":
+    elif leaf.kind in {"ip", "ip_range"}:
         _prove(part, leaf, value, "an IP address or network", _is_address)
     return value
 
@@ -60,6 +70,8 @@ def _query(condition: Condition, declared: Declared, part: str) -> dict[str, Any
             leaf = declared.exact(f"{part}.field", field)
             if not leaf.exact or leaf.kind not in TEXTS | {"keyword", "constant_keyword", "wildcard", "flattened"}:
                 raise RequestInvalid(f"{part}.field", f"{field} holds no text, for its type is {leaf.kind}")
+            if len(text.encode("utf-16-le", "surrogatepass")) // 2 > _PREFIX_MAX:
+                raise RequestInvalid(f"{part}.text", f"has more than {_PREFIX_MAX:,} characters")
             return _within(leaf, {"prefix": {leaf.exact: {"value": checked(f"{part}.text", leaf, text)}}})
         case Range():
             return _range(condition, declared, part)
@@ -113,19 +125,12 @@ def _range(condition: Range, declared: Declared, part: str) -> dict[str, Any]:
 
 def _prove(part: str, leaf: Leaf, value: Value, what: str, fits: Callable[[str], bool]) -> None:
     if (isinstance(value, bool) and leaf.kind != "boolean") or not fits(str(value)):
-        raise RequestInvalid(part, f"{value!r} is not {what}, as {leaf.path} has ({leaf.kind})")
+        raise RequestInvalid(part, f"{_shown(value)} is not {what}, as {leaf.path} has ({leaf.kind})")
 
 
 def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _is_integer(text: str) -> bool:
-    # 2.0 and 2.5 too: Elasticsearch compares with them.
-    return _is_number(text)
+    # 2.5 too where a field has whole numbers: Elasticsearch compares with it.
+    return _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
 
 
 def _is_address(text: str) -> bool:
@@ -136,12 +141,26 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def part_of(reason: str, conditions: Sequence[Condition]) -> str:
-    """Return which condition has a value that a refusal quotes; none: all of them."""
+def part_of(reason: str, conditions: Sequence[Condition], facets: Mapping[str, Facet]) -> str:
+    """Return which condition or facet has a value that a refusal quotes; none: what may have it."""
     for number, condition in enumerate(conditions):
-        if any(f"[{value}]" in reason or f'"{value}"' in reason for value in _values(condition)):
+        if _quotes(reason, _values(condition)):
             return f"conditions.{number}"
-    return "request"
+    for name, facet in facets.items():
+        if isinstance(facet, RangeFacet) and _quotes(reason, [bound for bounds in facet.ranges for bound in bounds]):
+            return f"facets.{name}"
+    if conditions:
+        return "conditions.0" if len(conditions) == 1 else "conditions"
+    return "facets" if facets else "request"
+
+
+def _quotes(reason: str, values: Iterable[Value | None]) -> bool:
+    return any(f"[{value}]" in reason or f'"{value}"' in reason or f"'{value}'" in reason for value in values)
+
+
+def _shown(value: Value) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
 
 
 def _values(condition: Condition) -> list[Value]:

@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 
 from elastic_transport import ApiError, TransportError
 
-from syncer.adapters.elastic.error import cause, failure, translate
-from syncer.core.error import RequestInvalid, SyncerError
+from syncer.adapters.elastic.error import NOT_OF_A_ROW, cause, failure, translate
+from syncer.core.error import RequestInvalid, SinkUnavailable, SyncerError
 
 #: A 404 of a search that says something else is of its point in time.
 _NO_INDEX = "index_not_found_exception"
+_NO_SHARD = "no_shard_available_action_exception"
+
+#: Of a refusal, that are passed on.
+_SAID_CHARACTERS = 300
 
 _Result = TypeVar("_Result")
 
@@ -46,11 +50,15 @@ class Refused(SyncerError):
         self.kind = kind
 
 
+class ShardsMissing(SinkUnavailable):
+    """No copy of any shard can be searched for now; for a point in time also: ever, where its index is deleted."""
+
+
 def refused(error: ApiError | TransportError) -> SyncerError:
     """Return what a conversation is told of an error of the client."""
     if isinstance(error, ApiError):
         kind, reason = cause(error.body)
-        if error.meta.status == 400:
+        if error.meta.status == 400 and kind not in NOT_OF_A_ROW:
             return Refused(400, kind, reason)
     return translate(error)
 
@@ -63,8 +71,11 @@ def refused_search(answer: Mapping[str, Any]) -> SyncerError | None:
     if "error" in answer:
         kind, reason = cause(answer)
         status = int(answer.get("status", 500))
-        if status == 400 or (status == 404 and kind != _NO_INDEX):
+        if (status == 400 and kind not in NOT_OF_A_ROW) or (status == 404 and kind != _NO_INDEX):
             return Refused(status, kind, reason)
+        causes = answer["error"].get("root_cause") or () if isinstance(answer["error"], dict) else ()
+        if any(each.get("type") == _NO_SHARD for each in causes):
+            return ShardsMissing(f"elasticsearch: {reason or kind}: no shard can be searched")
         return failure(status, kind, reason)
     shards = answer.get("_shards", {})
     if shards.get("failed"):
@@ -79,4 +90,7 @@ def refused_search(answer: Mapping[str, Any]) -> SyncerError | None:
 
 def invalid(refusal: Refused, part: str) -> RequestInvalid:
     """Return the error of a request that Elasticsearch refuses for this part of it."""
-    return RequestInvalid(part, f"Elasticsearch refuses it: {refusal.message}")
+    # It quotes what was asked, at any length, and cuts it between the halves of a character.
+    said = refusal.message.encode("utf-8", "replace").decode()
+    said = said if len(said) <= _SAID_CHARACTERS else said[:_SAID_CHARACTERS] + "…"
+    return RequestInvalid(part, f"Elasticsearch refuses it: {said}")

@@ -18,7 +18,8 @@ DATES = frozenset({"date", "date_nanos"})
 WORDS = frozenset({"keyword", "constant_keyword", "wildcard", "version", "flattened"})
 #: What has one value can be sorted by and counted; a range has many.
 SINGLE = NUMBERS | DATES | WORDS | {"boolean", "ip"}
-RANGES = frozenset({"integer_range", "long_range", "float_range", "double_range", "date_range", "ip_range"})
+NUMBER_RANGES = frozenset({"integer_range", "long_range", "float_range", "double_range"})
+RANGES = NUMBER_RANGES | {"date_range", "ip_range"}
 POINT = "geo_point"
 
 

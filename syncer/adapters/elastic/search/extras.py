@@ -13,6 +13,7 @@ from syncer.adapters.elastic.search.declared import Declared
 from syncer.adapters.elastic.search.facets import buckets, groups
 from syncer.adapters.elastic.search.spelling import spelling, spelling_body
 from syncer.core.search.facet import Bucket
+from syncer.core.search.limit import INEXACT_MAX
 from syncer.core.search.request import Mode, Request
 
 _SPELLING = "spelling"
@@ -39,7 +40,7 @@ class Extras:
             if nearest is not None:
                 body["knn"] = nearest(within)
             self.bodies[f"facets{number}"] = body
-        if request.did_you_mean and text and declared.texts:
+        if request.did_you_mean and 0 < len(text) <= INEXACT_MAX and declared.texts:
             self.bodies[_SPELLING] = spelling_body(text, declared)
 
     def facets(self, answers: Mapping[str, Answer]) -> Mapping[str, Sequence[Bucket]]:

@@ -111,7 +111,7 @@ class MeaningSearch:
             ranks = {name: [id_of(hit) for hit in hits_of(answers[name])] for name in bodies}
             fused = fuse(list(ranks.values()), request.fusion.k, [rankings.weights[name] for name in ranks])
             best = fused[request.offset : request.offset + request.size]
-            hits = yield from self._shown(request, rankings, ranks, best, shown)
+            hits = yield from self._shown(request, rankings, ranks, best, within, shown)
             total = len(fused)
         return (yield from self._result(mode, hits, total, request, extras, answers))
 
@@ -140,16 +140,18 @@ class MeaningSearch:
         rankings: Rankings,
         ranks: Mapping[str, Sequence[str]],
         best: Sequence[tuple[str, float]],
+        within: Sequence[Any],
         shown: Mapping[str, Any],
     ) -> Conversation[list[Hit]]:
         """Return the documents of a page: of the others that were ranked, nothing but the id is ever read."""
         if not best:
             return []
-        ids = {"ids": {"values": [id_ for id_, _ in best]}}
+        # The conditions again: a document may have been written since it was ranked, and belong to somebody else now.
+        page = [{"ids": {"values": [id_ for id_, _ in best]}}, *within]
         size = {"size": len(best), "track_total_hits": False}
-        bodies: dict[str, Any] = {"": {"query": matching(None, [ids]), **size, **shown}}
+        bodies: dict[str, Any] = {"": {"query": matching(None, page), **size, **shown}}
         if request.explain:
-            bodies |= {name: {**body, **IDS, **size, "explain": True} for name, body in rankings.bodies([ids]).items()}
+            bodies |= {name: {**body, **IDS, **size, "explain": True} for name, body in rankings.bodies(page).items()}
         answers = yield from ask(self._searched.alias, bodies, request.routing)
         documents = {hit["_id"]: hit for hit in hits_of(answers.pop(""))}
         explained = {name: _explanations(answer) for name, answer in answers.items()}
@@ -161,7 +163,7 @@ class MeaningSearch:
                 {name: by_id[id_] for name, by_id in explained.items() if id_ in by_id and id_ in ranks[name]},
             )
             for id_, score in best
-            # One may have been deleted meanwhile.
+            # One may have been deleted meanwhile, or no longer meet the conditions.
             if id_ in documents
         ]
 

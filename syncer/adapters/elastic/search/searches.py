@@ -19,6 +19,7 @@ from syncer.adapters.elastic.search.similar import like_words, vectors_of, vecto
 from syncer.adapters.elastic.search.words import WordSearch
 from syncer.core.error import RequestInvalid
 from syncer.core.search.condition import Condition
+from syncer.core.search.facet import Facet
 from syncer.core.search.limit import FUSED_MAX, ID_MAX, prove_bounds
 from syncer.core.search.request import Mode, Request
 from syncer.core.search.result import Completion, Result
@@ -39,7 +40,9 @@ class Searches:
 
     def search(self, request: Request) -> Conversation[Result]:
         """Return a page of the best documents; see `ports.Searcher`."""
-        return _telling(self._search(replace(request, text=_whole(request.text))), request.conditions)
+        routing = None if request.routing is None else _whole(request.routing)
+        whole = replace(request, text=_whole(request.text), routing=routing)
+        return _telling(self._search(whole), request.conditions, request.facets)
 
     def suggest(
         self, text: str, field: str | None, size: int, conditions: Sequence[Condition]
@@ -126,9 +129,11 @@ def _whole(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _telling(conversation: Conversation[_Result], conditions: Sequence[Condition]) -> Conversation[_Result]:
+def _telling(
+    conversation: Conversation[_Result], conditions: Sequence[Condition], facets: Mapping[str, Facet] | None = None
+) -> Conversation[_Result]:
     """Hold a conversation, and tell whoever asked what of his request Elasticsearch does not take."""
     try:
         return (yield from conversation)
     except Refused as refusal:
-        raise invalid(refusal, part_of(refusal.message, conditions)) from refusal
+        raise invalid(refusal, part_of(refusal.message, conditions, facets or {})) from refusal

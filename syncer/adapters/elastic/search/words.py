@@ -10,7 +10,7 @@ from typing import Any
 from syncer.adapters.elastic.search.answer import Answer, hits_of, ranked, total_of
 from syncer.adapters.elastic.search.body import COUNTED_MAX, highlight, matching, order, source, words_query
 from syncer.adapters.elastic.search.conditions import filters
-from syncer.adapters.elastic.search.conversation import Call, Conversation, Refused
+from syncer.adapters.elastic.search.conversation import Call, Conversation, Refused, ShardsMissing
 from syncer.adapters.elastic.search.cursor import KEEP_ALIVE, Cursors, Place, expired
 from syncer.adapters.elastic.search.declared import Declared
 from syncer.adapters.elastic.search.extras import Extras
@@ -60,6 +60,10 @@ class WordSearch:
             if request.cursor is None:
                 yield from self._close(place.point)
             elif isinstance(error, IndexMissing) or (isinstance(error, Refused) and error.status == 404):
+                raise expired() from error
+            elif isinstance(error, ShardsMissing):
+                # Of a deleted index, as a rebuild leaves one, or all are away: then this raises too.
+                yield from ask(self._alias, {"": {"size": 0, "track_total_hits": False}}, request.routing)
                 raise expired() from error
             raise
         answer = answers[""]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from syncer.adapters.elastic.search.conditions import filters
+from syncer.adapters.elastic.search.conversation import Refused, invalid
 from syncer.adapters.elastic.search.declared import Declared
 from syncer.core.error import RequestInvalid
 from syncer.core.search.condition import Condition, Exists, Near, Not, OneOf, Prefix, Range, Term
+from syncer.core.search.facet import RangeFacet
 from syncer.core.search.request import Mode, Request
 from syncer.ports import Searcher
 from tests.adapters.elastic.search.library import FIELDS, VECTORS
+from tests.conftest import Elastic
 
 DECLARED = Declared(FIELDS, VECTORS)
 
@@ -75,6 +78,13 @@ def test_all_conditions_must_be_met(searcher: Searcher) -> None:
         (Term("year", ("old",)), "conditions.0.values.0", "'old' is not a number"),
         (Term("year", (1, True)), "conditions.0.values.1", "True is not a number"),
         (Term("year", (float("nan"),)), "conditions.0.values.0", "nan is no value"),
+        (Term("year", ("1e-9999999",)), "conditions.0.values.0", "'1e-9999999' is not a number"),
+        (Term("year", ("9" * 8000,)), "conditions.0.values.0", "… is not a number"),
+        (Term("span", ("1e-9999999",)), "conditions.0.values.0", "'1e-9999999' is not a number"),
+        (Range("year", gte="1_000"), "conditions.0.gte", "'1_000' is not a number"),
+        (Term("year", (None,)), "conditions.0.values.0", "None is no value"),  # type: ignore[arg-type]
+        (Term("tags", ({"a": 1},)), "conditions.0.values.0", "{'a': 1} is no value"),  # type: ignore[arg-type]
+        (Prefix("tags", "x" * 1001), "conditions.0.text", "more than 1,000 characters"),
         (Term("free", ("yes",)), "conditions.0.values.0", "'yes' is not true or false"),
         (Term("address", ("home",)), "conditions.0.values.0", "'home' is not an IP address"),
         (Term("tags", ()), "conditions.0.values", "there is none"),
@@ -119,3 +129,26 @@ def test_a_value_that_only_elasticsearch_can_judge_is_refused_as_such(searcher: 
         with pytest.raises(RequestInvalid, match="failed to parse date field") as refused:
             searcher.search(Request("river", mode, conditions=conditions))
         assert refused.value.part == "conditions.1"
+
+
+@pytest.mark.parametrize(
+    ("request_", "part"),
+    [
+        (Request("", conditions=(Exists("tags"), Term("year", (2**70,)))), "conditions"),
+        (Request("", conditions=(Term("year", (2**70,)),)), "conditions.0"),
+        (Request("", facets={"s": RangeFacet("seen", (("never", None),))}), "facets.s"),
+    ],
+)
+def test_a_refusal_is_of_a_part(searcher: Searcher, request_: Request, part: str, real_elastic: Elastic) -> None:
+    """Also where the server does not quote the value as it was given."""
+    with pytest.raises(RequestInvalid) as refused:
+        searcher.search(request_)
+    assert refused.value.part == part
+
+
+def test_a_refusal_is_told_in_short_and_in_whole_characters() -> None:
+    """Elasticsearch quotes what it was given, and may cut it between the halves of a character."""
+    told = invalid(Refused(400, "parse_exception", "For input string: " + "x" * 9000 + "\ud83e"), "conditions.0")
+    assert len(str(told)) < 400
+    short = invalid(Refused(400, "parse_exception", "For input string: \ud83e"), "conditions.0")
+    assert str(short).encode().endswith(b"?")

@@ -50,6 +50,16 @@ def test_marks_follow_how_words_are_matched(searcher: Searcher) -> None:
     assert searcher.search(phrase).hits[0].highlights["body"][0].count("<mark>") >= 1
 
 
+@pytest.mark.usefixtures("real_elastic")
+def test_what_would_take_long_to_mark_is_marked_exactly(searcher: Searcher) -> None:
+    """Of many documents: words that are alike are found, and the server is not kept for seconds with marking them."""
+    few = Request("granyte", Mode.KEYWORD, Words(fuzziness="AUTO"), highlight=("body", "title"), size=20)
+    assert any(hit.highlights for hit in searcher.search(few).hits)
+    many = searcher.search(replace(few, size=1_000))
+    assert [hit.id for hit in many.hits] == [hit.id for hit in searcher.search(few).hits]
+    assert not any(hit.highlights for hit in many.hits)
+
+
 @pytest.mark.parametrize("path", ["tags", "nope", "comments.body"])
 def test_only_texts_can_be_marked(searcher: Searcher, path: str) -> None:
     """Those that words are looked for in."""
@@ -78,6 +88,14 @@ def test_another_spelling_is_offered(searcher: Searcher) -> None:
     assert searcher.search(Request("watr flows")).did_you_mean is None
     for mode in Mode:
         assert searcher.search(Request("watr flows", mode, did_you_mean=True)).did_you_mean == "water flows"
+
+
+@pytest.mark.usefixtures("real_elastic")
+def test_no_other_spelling_is_looked_for_of_a_long_text(searcher: Searcher) -> None:
+    """It takes the server seconds; the search itself does not mind."""
+    assert searcher.search(Request("watr flows" + " " * 300, Mode.KEYWORD, did_you_mean=True)).did_you_mean
+    text = "watr flows " + "x" * 250
+    assert searcher.search(Request(text, Mode.KEYWORD, did_you_mean=True)).did_you_mean is None
 
 
 @pytest.mark.usefixtures("real_elastic")

@@ -12,7 +12,7 @@ from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.mapping import IndexSettings, mapping
 from syncer.adapters.elastic.sink import ElasticSink
 from syncer.core.change import Document, Draft
-from syncer.core.error import FingerprintMismatch, SinkUnavailable
+from syncer.core.error import FatalError, FingerprintMismatch, SinkUnavailable
 from syncer.core.index import write_alias
 from syncer.core.search.request import Mode, Request
 from tests.adapters.elastic.search.conftest import Open
@@ -86,3 +86,13 @@ def test_a_server_that_is_away_is_told(
         searcher.search(Request("river"))
     through.start()
     assert searcher.search(Request("river")).total > 0
+
+
+@pytest.mark.usefixtures("real_elastic")
+def test_a_closed_index_is_nothing_of_the_request(open_searcher: Open, elastic: Elastic, index_prefix: str) -> None:
+    """Whoever asked cannot mend it."""
+    searched = filled(elastic, index_prefix)
+    elastic.client.indices.close(index=f"{index_prefix}-1")
+    for request in (Request(""), Request("", paged=True), Request("river", Mode.HYBRID)):
+        with pytest.raises(FatalError, match="the index is closed"):
+            open_searcher(searched).search(request)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import struct
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from syncer.adapters.elastic.search.conversation import Call, Conversation, Embed
+from syncer.adapters.elastic.search.cursor import Cursors
 from syncer.adapters.elastic.search.searched import Searched
+from syncer.adapters.elastic.search.searches import Searches
+from syncer.adapters.elastic.sink import ElasticSink
+from syncer.adapters.memory.clock import MemoryClock
+from syncer.core.change import Document, Draft
 from syncer.core.error import IndexMissing, RequestInvalid
+from syncer.core.index import write_alias
+from syncer.core.search.condition import Term
 from syncer.core.search.fusion import RANK_CONSTANT, Fusion
 from syncer.core.search.request import Match, Mode, Request, Words
 from syncer.core.search.result import Result
 from syncer.ports import Searcher
 from tests.adapters.elastic.search.conftest import Open
-from tests.adapters.elastic.search.library import DOCUMENTS, FIELDS, VECTORS
+from tests.adapters.elastic.search.library import DOCUMENTS, FIELDS, VECTORS, direction, filled
+from tests.conftest import Elastic
 
 
 def ids(result: Result) -> list[str]:
@@ -165,3 +177,42 @@ def test_vectors_of_another_length_are_refused_as_such(open_searcher: Open, sear
     searcher = open_searcher(searched, lambda _: struct.pack("<3f", 1, 0, 0))
     with pytest.raises(RequestInvalid, match="dimension"):
         searcher.search(Request("river", Mode.VECTOR))
+
+
+@pytest.mark.parametrize("explain", [False, True])
+def test_a_document_that_leaves_between_two_requests_is_not_shown(
+    elastic: Elastic, index_prefix: str, clock: MemoryClock, explain: bool
+) -> None:
+    """It is ranked while it meets the conditions, and shown only if it still does: it may be another tenant's now."""
+    searched = filled(elastic, index_prefix)
+    searches = Searches(searched, Cursors(b"secret", clock), embeds=True)
+    asked = 0
+
+    def answer(step: Call | Embed) -> Any:
+        nonlocal asked
+        if isinstance(step, Embed):
+            return direction(step.text)
+        answered = elastic.client.msearch(**step.parameters).body
+        asked += 1
+        if asked == 1:
+            gone = Document(Draft(("bridge",), json.dumps({"title": "Bridges", "tags": ["secret"]}), 9, {}), {}, 2)
+            ElasticSink(elastic.client, write_alias(f"{index_prefix}-1")).write([gone])
+            elastic.client.indices.refresh(index=searched.alias)
+        return answered
+
+    works = (Term("tags", ("works",)),)
+    result = held(searches.search(Request("rivers", Mode.HYBRID, conditions=works, explain=explain)), answer)
+    assert asked == 2
+    assert ids(result) == ["canal"]
+
+
+def held(talk: Conversation[Result], answer: Callable[[Call | Embed], Any]) -> Result:
+    """Hold a conversation to its end."""
+    said = None
+    while True:
+        try:
+            step = talk.send(said)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        said = answer(step)

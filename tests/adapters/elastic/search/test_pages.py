@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from syncer.adapters.elastic.indices import ElasticIndices
+from syncer.adapters.elastic.mapping import IndexSettings, mapping
 from syncer.adapters.elastic.search.cursor import KEEP_ALIVE
 from syncer.adapters.elastic.search.searched import Searched
 from syncer.adapters.elastic.sink import ElasticSink
@@ -20,7 +22,7 @@ from syncer.core.search.request import Mode, Request, Sort, Words
 from syncer.core.search.result import Result
 from syncer.ports import Searcher
 from tests.adapters.elastic.search.conftest import Open
-from tests.adapters.elastic.search.library import DOCUMENTS, filled
+from tests.adapters.elastic.search.library import DOCUMENTS, FIELDS, VECTORS, filled
 from tests.conftest import Elastic
 
 EVERY = {key for key, _, _ in DOCUMENTS}
@@ -91,6 +93,7 @@ def test_pages_do_not_overlap(searcher: Searcher) -> None:
         (Request("x", words=Words(fields=("year",))), "words.fields.0", "year is no text"),
         (Request("x", words=Words(fields=("comments.body",))), "words.fields.0", "lies in the nested field"),
         (Request("x", words=Words(fuzziness="3")), "words.fuzziness", "is not 0, 1, 2 or AUTO"),
+        (Request("x" * 257, words=Words(fuzziness="1")), "words.fuzziness", "at most 256 characters"),
         (Request("x", words=Words(minimum_should_match="all")), "words.minimum_should_match", "write 2, -1, 75%"),
         (Request("", routing="x" * 513), "routing", "at most 512"),
     ],
@@ -211,3 +214,20 @@ def test_no_point_in_time_is_left_open(searcher: Searcher, real_elastic: Elastic
     with pytest.raises(RequestInvalid, match="date"):
         searcher.search(Request("", paged=True, conditions=(Range("seen", gte="never"),)))
     assert open_contexts() == before
+
+
+@pytest.mark.usefixtures("real_elastic")
+def test_a_cursor_of_a_deleted_index_is_told_to_have_expired(
+    open_searcher: Open, elastic: Elastic, index_prefix: str
+) -> None:
+    """As after a rebuild. Whoever were told to come again would do so for ever."""
+    searched = filled(elastic, index_prefix)
+    searcher, request = open_searcher(searched), Request("", size=1)
+    cursor = searcher.search(replace(request, paged=True)).cursor
+    indices = ElasticIndices(elastic.client, mapping(FIELDS, VECTORS), IndexSettings(replicas=0))
+    indices.create(f"{index_prefix}-2", {"pipeline": "p", "fingerprint": {"embedding": None}})
+    indices.publish(f"{index_prefix}-2", searched.alias)
+    elastic.client.indices.delete(index=f"{index_prefix}-1")
+    with pytest.raises(RequestInvalid, match="has expired") as refused:
+        searcher.search(replace(request, cursor=cursor))
+    assert refused.value.part == "cursor"
