@@ -24,8 +24,9 @@ from syncer.core.search.condition import (
     Term,
     condition_fields,
 )
-from syncer.core.search.facet import Bucket, DateFacet, Facet, RangeFacet, TermsFacet
+from syncer.core.search.facet import Bucket, DateFacet, Facet, RangeFacet, TermsFacet, range_bucket
 from syncer.core.search.limit import prove_bounds, prove_conditions
+from syncer.core.search.path import values_at
 from syncer.core.search.request import SCORE, Mode, Request, Sort
 from syncer.core.search.result import Completion, Hit, Result
 from syncer.core.suggestion import suggestion
@@ -69,7 +70,7 @@ class MemorySearcher:
         found: dict[str, Completion] = {}
         for id, document in self._within(conditions):
             for path in [field] if field else self._fields:
-                for value in _values(document, path):
+                for value in values_at(path, document):
                     if isinstance(value, str) and value.lower().startswith(text.lower()):
                         found.setdefault(value, Completion(id, path, value))
         return list(islice(found.values(), size))
@@ -118,7 +119,7 @@ class MemorySearcher:
 
     def _buckets(self, facet: Facet, request: Request) -> Sequence[Bucket]:
         others = [each for each in request.conditions if set(condition_fields(each)) != {facet.field}]
-        found = [_values(hit.source, facet.field) for hit in self._ranked(request.text, others)]
+        found = [values_at(facet.field, hit.source) for hit in self._ranked(request.text, others)]
         match facet:
             case TermsFacet(size=size):
                 counts = Counter(value for values in found for value in set(values))
@@ -129,11 +130,8 @@ class MemorySearcher:
                 return [Bucket(date, count, start=date) for date, count in sorted(dates.items())]
             case RangeFacet(ranges=ranges):
                 return [
-                    Bucket(
-                        f"{_bound(start)}-{_bound(end)}",
-                        sum(any(_between(value, gte=start, lt=end) for value in values) for values in found),
-                        start,
-                        end,
+                    range_bucket(
+                        start, end, sum(any(_between(value, gte=start, lt=end) for value in values) for values in found)
                     )
                     for start, end in ranges
                 ]
@@ -185,7 +183,7 @@ def meets(document: Document, condition: Condition) -> bool:
             return not meets(document, inner)
         case OneOf(conditions):
             return any(meets(document, each) for each in conditions)
-    values = _values(document, condition.field)
+    values = values_at(condition.field, document)
     match condition:
         case Term(_, wanted):
             return any(_as_text(value) in map(_as_text, wanted) for value in values)
@@ -200,28 +198,19 @@ def meets(document: Document, condition: Condition) -> bool:
             return any(_near(value, condition) for value in values)
 
 
-def _values(document: Document, path: str) -> list[Any]:
-    """Return the values at a path, those of lists one by one."""
-    found: list[Any] = [document]
-    for name in path.split("."):
-        found = [each[name] for each in found if isinstance(each, Mapping) and each.get(name) is not None]
-        found = [inner for each in found for inner in (each if isinstance(each, list) else [each])]
-    return found
-
-
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
 def _words_of(document: Document, path: str) -> Iterator[str]:
-    for value in _values(document, path):
+    for value in values_at(path, document):
         if isinstance(value, str):
             yield from _words(value)
 
 
 def _marked(document: Document, path: str, wanted: set[str]) -> list[str]:
     pieces = []
-    for value in _values(document, path):
+    for value in values_at(path, document):
         parts = re.split(r"(\w+)", str(value))
         if any(part.lower() in wanted for part in parts):
             pieces.append("".join(_mark(part, wanted) for part in parts))
@@ -237,20 +226,16 @@ def _sorted(hits: Sequence[Hit], by: Sort) -> list[Hit]:
         return list(hits) if by.descending else list(reversed(hits))
     found = sorted(hits, key=lambda hit: _sort_key(hit.source, by.field), reverse=by.descending)
     # Last in both directions.
-    return sorted(found, key=lambda hit: not _values(hit.source, by.field))
+    return sorted(found, key=lambda hit: not values_at(by.field, hit.source))
 
 
 def _sort_key(document: Document, path: str) -> tuple[float, str]:
-    value = next(iter(_values(document, path)), "")
+    value = next(iter(values_at(path, document)), "")
     return (float(value), "") if isinstance(value, int | float) else (0.0, str(value))
 
 
 def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _bound(value: Any) -> str:
-    return "*" if value is None else str(value)
 
 
 def _between(value: Any, **bounds: Any) -> bool:

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from syncer.app.api.body import Body, Path, Text, Value
 from syncer.core.search import condition as core
-from syncer.core.search.limit import CONDITIONS_MAX, VALUES_MAX
+from syncer.core.search.limit import CONDITIONS_MAX, DISTANCE, VALUES_MAX
 
 
 class TermBody(Body):
@@ -70,7 +70,7 @@ class NearBody(Body):
     field: Path
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
-    distance: Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,9})?(mm|cm|m|km|in|ft|yd|mi|nmi)$")]
+    distance: Annotated[str, StringConstraints(pattern=f"^{DISTANCE}$")]
     """With its unit: `10km`."""
 
     def condition(self) -> core.Condition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import structlog
@@ -72,16 +72,7 @@ class ApiError(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self, request_id: str) -> Response:
-        trouble = self.trouble
-        body = {
-            "error": {
-                "type": trouble.type,
-                "message": trouble.message,
-                "field": trouble.field,
-                "hint": trouble.hint,
-            },
-            "request_id": request_id,
-        }
+        body = asdict(ErrorAnswer(self.trouble, request_id))
         # Half a character, which a message may quote, is no UTF-8.
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         return Response(text, self.status, headers=dict(self.headers), media_type="application/json")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
 
 from syncer.adapters.elastic.search.conditions import filters
-from syncer.adapters.elastic.search.declared import Declared
 from syncer.adapters.elastic.search.searched import Searched
 from syncer.app.api.application import Searchers
 from syncer.app.api.query_embedding import QueryEmbedding
@@ -33,7 +31,7 @@ def searchers(application: Application, searched: Mapping[str, Searched]) -> Sea
             application.embedder.load()
         except EmbedderUnavailable as error:
             structlog.get_logger().warning("embedding is unavailable", message=error.message, hint=error.hint)
-    secret = settings.cursor_secret.get_secret_value().encode() if settings.cursor_secret else os.urandom(32)
+    secret = settings.cursor_secret.get_secret_value().encode() if settings.cursor_secret else None
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Mapping[str, AsyncSearcher]]:
@@ -59,7 +57,7 @@ def _prove_filters(tokens: Tokens, searched: Mapping[str, Searched]) -> None:
             if access.pipelines is not None and name not in access.pipelines:
                 continue
             try:
-                filters(access.conditions, Declared(of.fields, of.vectors))
+                filters(access.conditions, of.declared)
             except RequestInvalid as error:
                 raise ConfigurationError(
                     f"{setting}.filter cannot be applied to pipeline {name}: {error.message}",

@@ -11,11 +11,9 @@ from typing import Any, TypeVar
 from rich.console import Group
 from rich.table import Table
 
-from syncer.adapters.elastic.search.declared import Declared
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
 from syncer.app.trial import Trial, trials
-from syncer.app.wiring import Application
 from syncer.core.error import ConfigurationError
 from syncer.core.search.evaluation import DEPTH, Grades, Quality, is_judged, mean_quality, quality
 from syncer.core.search.judgement import read_judgements, read_queries
@@ -53,7 +51,9 @@ def evaluate(invocation: Invocation, name: str, queries: Path, qrels: Path, *, c
     judged = _judged(queries, qrels)
     with invocation.application() as (application, _):
         (name,) = application.names([name])
-        ways = trials(_modes(application, name), compare)
+        # What is fused comes after what it is made of.
+        best, *others = application.searched(name).declared.modes
+        ways = trials([*others, best], compare)
         found = _evaluated(application.searcher(name), judged, ways)
     if not any(each.quality.recall for each in found):
         example = next(document for grades in judged.grades.values() for document in grades)
@@ -84,14 +84,6 @@ def _read(path: Path, option: str, read: Callable[[Iterable[str], str], _Read]) 
             return read(lines, str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{option}: cannot read {path}: {error}") from error
-
-
-def _modes(application: Application, name: str) -> Sequence[Mode]:
-    """Return what the pipeline has fields for."""
-    searched = application.searched(name)
-    has_texts = bool(Declared(searched.fields, searched.vectors).texts)
-    possible = {Mode.KEYWORD: has_texts, Mode.VECTOR: bool(searched.vectors)}
-    return [mode for mode in (*possible, Mode.HYBRID) if possible.get(mode, all(possible.values()))]
 
 
 def _evaluated(searcher: Searcher, judged: Judged, ways: Sequence[Trial]) -> Sequence[Evaluated]:

@@ -58,7 +58,7 @@ class Outline:
 
 def outline(searched: Searched) -> Outline:
     """Return what is shown of a pipeline."""
-    declared = Declared(searched.fields, searched.vectors)
+    declared = searched.declared
     leaves = [leaf for leaf in _leaves(searched.fields, declared) if leaf.nested is None]
     texts = sorted((leaf for leaf in leaves if leaf.kind in TEXTS), key=lambda leaf: -leaf.boost)
     heading = _heading([leaf.path for leaf in texts]) or _heading(
@@ -68,7 +68,7 @@ def outline(searched: Searched) -> Outline:
         (leaf.path for leaf in leaves if leaf.kind in DATES), key=lambda path: path.rpartition(".")[2] in _TOUCHED
     )
     return Outline(
-        modes=_modes(bool(texts), bool(searched.vectors)),
+        modes=declared.modes,
         heading=heading,
         texts=tuple(leaf.path for leaf in texts),
         counted=tuple(_counted([leaf for leaf in leaves if leaf.path != heading], dates)),
@@ -76,12 +76,6 @@ def outline(searched: Searched) -> Outline:
         completes=any(leaf.autocomplete for leaf in leaves),
         vectors=len(searched.vectors),
     )
-
-
-def _modes(words: bool, vectors: bool) -> tuple[Mode, ...]:
-    if not vectors:
-        return (Mode.KEYWORD,)
-    return (Mode.HYBRID, Mode.KEYWORD, Mode.VECTOR) if words else (Mode.VECTOR,)
 
 
 def _heading(paths: Sequence[str]) -> str | None:

@@ -19,10 +19,11 @@ from syncer.app.web.marked import pieces, unmarked
 from syncer.app.web.outline import Outline
 from syncer.app.web.place import Place
 from syncer.app.web.rendering import page
-from syncer.app.web.search_view import HITS, Link, hit_view, page_links, text_of, values
+from syncer.app.web.search_view import HITS, Link, hit_view, page_links, text_of
 from syncer.core.key import DOCUMENT_ID_BYTES_MAX
 from syncer.core.search.fusion import Fusion
 from syncer.core.search.limit import TEXT_MAX, VALUE_MAX
+from syncer.core.search.path import values_at
 from syncer.core.search.request import WINDOW_MAX, Mode, Sort
 from syncer.core.search.request import Request as Search
 from syncer.core.search.result import Result
@@ -146,7 +147,7 @@ class SearchPage:
         document = await scope.searcher.document(key, conditions=conditions)
         if result is None or document is None:
             raise not_found("similar", f"there is no document {key[:100]!r}")
-        name = text_of(next(iter(values(document, outline.heading)), key)) if outline.heading else key
+        name = text_of(next(iter(values_at(outline.heading, document)), key)) if outline.heading else key
         return page(
             "search.html",
             **shown,

@@ -12,6 +12,7 @@ from syncer.app.web.marked import Piece, pieces, plain, shortened, whole
 from syncer.app.web.outline import Kind, Outline
 from syncer.app.web.place import Place
 from syncer.core.search.fusion import Fusion
+from syncer.core.search.path import values_at
 from syncer.core.search.request import Mode
 from syncer.core.search.result import Hit, Result
 
@@ -83,7 +84,7 @@ class Link:
 
 def hit_view(hit: Hit, place: Place, outline: Outline, mode: Mode) -> HitView:
     """Return what is shown of a document."""
-    name = text_of(next(iter(values(hit.source, outline.heading)), "")) if outline.heading else ""
+    name = text_of(next(iter(values_at(outline.heading, hit.source)), "")) if outline.heading else ""
     marked = whole(name, hit.highlights.get(outline.heading or "", ()))
     return HitView(
         id=hit.id,
@@ -110,7 +111,7 @@ def _passages(hit: Hit, outline: Outline) -> Sequence[Sequence[Piece]]:
     if found:
         return found[:_PASSAGES]
     for path in texts:
-        if begin := shortened(" ".join(text_of(value) for value in values(hit.source, path)), _PASSAGE_CHARACTERS):
+        if begin := shortened(" ".join(text_of(value) for value in values_at(path, hit.source)), _PASSAGE_CHARACTERS):
             return [[Piece(begin)]]
     return []
 
@@ -118,7 +119,7 @@ def _passages(hit: Hit, outline: Outline) -> Sequence[Sequence[Piece]]:
 def _facts(source: Mapping[str, Any], place: Place, outline: Outline) -> Iterator[Fact]:
     left = _FACTS
     for counted in outline.counted:
-        for value in values(source, counted.path)[:left]:
+        for value in values_at(counted.path, source)[:left]:
             left -= 1
             text = text_of(value)
             if counted.kind is Kind.DATES:
@@ -141,7 +142,7 @@ def _reasons(hit: Hit, mode: Mode, vectors: int) -> Sequence[Reason]:
         return []
     fusion, found = Fusion(), []
     for name, rank in hit.ranks.items():
-        weight = fusion.keyword if name == Mode.KEYWORD else fusion.vector / max(vectors, 1)
+        weight = fusion.keyword if name == Mode.KEYWORD else fusion.share(vectors)
         found.append(Reason(name, rank, weight / (fusion.k + rank)))
     missing = (each for each in (Mode.KEYWORD, Mode.VECTOR) if not any(name.startswith(each) for name in hit.ranks))
     found += [Reason(each.value, None, 0.0) for each in missing]
@@ -161,15 +162,6 @@ def page_links(place: Place, result: Result, window: int) -> Sequence[Link]:
             links.append(Link("…", None))
         links.append(Link(str(number), place.at(number).url, number == place.page))
     return [*links, Link("Next", place.at(place.page + 1).url if place.page < last else None)]
-
-
-def values(source: Mapping[str, Any], path: str) -> list[Any]:
-    """Return the values at a path, those of lists one by one."""
-    found: list[Any] = [source]
-    for name in path.split("."):
-        found = [each[name] for each in found if isinstance(each, Mapping) and each.get(name) is not None]
-        found = [inner for each in found for inner in (each if isinstance(each, list) else [each])]
-    return found
 
 
 def text_of(value: Any) -> str:

@@ -45,3 +45,9 @@ class Bucket:
     #: The interval's or range's bounds; None where it is open, and for terms.
     start: Value | None = None
     end: Value | None = None
+
+
+def range_bucket(start: Value | None, end: Value | None, count: int) -> Bucket:
+    """Return the line of a range."""
+    bounds = ("*" if bound is None else str(bound) for bound in (start, end))
+    return Bucket("-".join(bounds), count, start, end)

@@ -25,6 +25,10 @@ class Fusion:
     #: Weight of the ranking by meaning; of several vector fields each has an equal share.
     vector: float = 1.0
 
+    def share(self, fields: int) -> float:
+        """Return the weight of the ranking by one of so many vector fields."""
+        return self.vector / max(1, fields)
+
 
 def fuse(
     rankings: Sequence[Sequence[str]], k: int = RANK_CONSTANT, weights: Sequence[float] | None = None

@@ -40,6 +40,8 @@ FUSED_MAX = 1_000
 K_MAX = 10_000
 #: Characters of a routing value and of an id.
 ID_MAX = 512
+#: A distance as Elasticsearch writes it, with as many digits as anybody needs.
+DISTANCE = r"\d{1,9}(\.\d{1,9})?(mm|cm|m|km|in|ft|yd|mi|nmi)"
 
 
 def prove_bounds(request: Request) -> None:

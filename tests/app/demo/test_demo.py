@@ -11,20 +11,14 @@ from pathlib import Path
 
 import httpx2
 
-from syncer.app.commands.serve import listening
+from syncer.app.http_server import listening
 from syncer.app.serve_settings import host_and_port
 from syncer.core.error import ConfigurationError
 
 
 def test_ctrl_c_ends_the_demo_cleanly(open_path: Path) -> None:
     """In the middle of the load: exit 0, no traceback, no server and no file left behind."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "syncer", "demo"],
-        env={**os.environ, "TMPDIR": str(open_path), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = _demo(open_path)
     with process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -41,13 +35,7 @@ def test_ctrl_c_ends_the_demo_cleanly(open_path: Path) -> None:
 def test_the_last_line_leads_to_the_page(open_path: Path) -> None:
     """On a free port where the usual one is taken; it finds what the demo has loaded, and Ctrl-C ends it too."""
     with _taken("127.0.0.1:8080"):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "syncer", "demo"],
-            env={**os.environ, "TMPDIR": str(open_path), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = _demo(open_path)
         with process:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -73,3 +61,13 @@ def _taken(where: str) -> socket.socket:
         return listening(where)
     except ConfigurationError:
         return socket.socket()
+
+
+def _demo(open_path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "syncer", "demo"],
+        env={**os.environ, "TMPDIR": str(open_path), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

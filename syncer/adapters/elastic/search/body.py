@@ -71,8 +71,7 @@ def matching(query: Mapping[str, Any] | None, within: Sequence[Any]) -> dict[str
 
 def nearest(field: VectorField, vector: bytes | Sequence[float], within: Sequence[Any], size: int) -> dict[str, Any]:
     """Return the part of a body that looks for the nearest vectors within the filters, not before them."""
-    packed = isinstance(vector, bytes)
-    query = list(struct.unpack(f"<{len(vector) // 4}f", vector)) if packed else list(vector)  # type: ignore[arg-type]
+    query = struct.unpack(f"<{len(vector) // 4}f", vector) if isinstance(vector, bytes) else vector
     within = list(within)
     if within and field.index == "flat":
         # Elasticsearch 9.4 takes whatever is within the filters for near there, also without a vector.
@@ -81,7 +80,7 @@ def nearest(field: VectorField, vector: bytes | Sequence[float], within: Sequenc
     candidates = min(_CANDIDATES_MAX, max(_CANDIDATES * size, _CANDIDATES_MIN))
     return {
         "field": field.path,
-        "query_vector": query,
+        "query_vector": list(query),
         "k": size,
         "num_candidates": candidates,
         "filter": within,

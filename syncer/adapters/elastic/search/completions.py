@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from syncer.adapters.elastic.search.answer import Answer, hits_of
@@ -13,6 +13,7 @@ from syncer.adapters.elastic.search.declared import Declared
 from syncer.core.error import RequestInvalid
 from syncer.core.search.condition import Condition
 from syncer.core.search.limit import COMPLETIONS_MAX, TEXT_MAX
+from syncer.core.search.path import values_at
 from syncer.core.search.result import Completion
 
 #: Documents that are looked at for one completion: several may have the same text.
@@ -52,8 +53,8 @@ def completions(text: str, size: int, answers: Mapping[str, Answer]) -> list[Com
     found: dict[str, tuple[bool, float, Completion]] = {}
     for path, answer in answers.items():
         for hit in hits_of(answer):
-            for value in _values(hit["_source"], path):
-                if value in found or not _goes_on(value, typed):
+            for value in values_at(path, hit["_source"]):
+                if not isinstance(value, str) or value in found or not _goes_on(value, typed):
                     continue
                 begins = value.lower().startswith(text.strip().lower())
                 found[value] = (begins, hit["_score"], Completion(hit["_id"], path, value))
@@ -65,19 +66,3 @@ def _goes_on(value: str, typed: Sequence[str]) -> bool:
     """Tell whether each typed word begins one of a value: of several values, the document was found for some."""
     words = _WORD.findall(value.lower())
     return all(any(word.startswith(begun) for word in words) for begun in typed)
-
-
-def _values(source: Any, path: str) -> Iterator[str]:
-    """Yield the texts at a path, whether its dots are in names or between them."""
-    if isinstance(source, list):
-        for each in source:
-            yield from _values(each, path)
-    elif not path:
-        if isinstance(source, str):
-            yield source
-    elif isinstance(source, Mapping):
-        for name, inner in source.items():
-            if name == path:
-                yield from _values(inner, "")
-            elif path.startswith(f"{name}."):
-                yield from _values(inner, path.removeprefix(f"{name}."))

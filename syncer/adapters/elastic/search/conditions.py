@@ -12,7 +12,7 @@ from syncer.adapters.elastic.search.declared import NUMBER_RANGES, NUMBERS, POIN
 from syncer.core.error import RequestInvalid
 from syncer.core.search.condition import Condition, Exists, Near, Not, OneOf, Prefix, Range, Term, Value
 from syncer.core.search.facet import Facet, RangeFacet
-from syncer.core.search.limit import VALUE_MAX, prove_conditions
+from syncer.core.search.limit import DISTANCE, VALUE_MAX, prove_conditions
 
 #: Of whole numbers Elasticsearch writes out what an exponent stands for: `1e-9999999` keeps a thread of its busy for
 #: longer than a request may take.
@@ -21,7 +21,6 @@ _NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})
 _PREFIX_MAX = 1_000
 #: Of a value in a message.
 _SHOWN_CHARACTERS = 100
-_DISTANCE = re.compile(r"\d{1,9}(\.\d{1,9})?(mm|cm|m|km|in|ft|yd|mi|nmi)")
 
 
 def filters(conditions: Sequence[Condition], declared: Declared) -> list[dict[str, Any]]:
@@ -99,7 +98,7 @@ def _near(condition: Near, declared: Declared, part: str) -> dict[str, Any]:
     for name, value, most in (("latitude", condition.latitude, 90), ("longitude", condition.longitude, 180)):
         if not -most <= value <= most:
             raise RequestInvalid(f"{part}.{name}", f"is {value}, and must be from -{most} to {most}")
-    if not _DISTANCE.fullmatch(condition.distance):
+    if not re.fullmatch(DISTANCE, condition.distance, re.ASCII):
         raise RequestInvalid(
             f"{part}.distance", f"{condition.distance!r} is no distance", hint="give its unit: 10km, 500m, 3mi"
         )

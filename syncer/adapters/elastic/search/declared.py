@@ -9,6 +9,7 @@ from typing import Any
 from syncer.adapters.elastic.mapping import field_mapping
 from syncer.core.error import RequestInvalid
 from syncer.core.field import Field, VectorField
+from syncer.core.search.request import Mode
 from syncer.core.suggestion import suggestion
 
 TEXTS = frozenset({"text", "match_only_text", "search_as_you_type", "annotated_text"})
@@ -54,6 +55,13 @@ class Declared:
         self.vectors = tuple(vectors)
         #: What words are looked for in.
         self.texts = {path: leaf for path, leaf in self._leaves.items() if leaf.kind in TEXTS and leaf.nested is None}
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """How documents can be searched, the best first."""
+        if not self.vectors:
+            return (Mode.KEYWORD,)
+        return (Mode.HYBRID, Mode.KEYWORD, Mode.VECTOR) if self.texts else (Mode.VECTOR,)
 
     def leaf(self, part: str, path: str) -> Leaf:
         """Return a field; part: what of the request names it."""

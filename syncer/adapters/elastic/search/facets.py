@@ -11,7 +11,7 @@ from syncer.adapters.elastic.search.conditions import checked
 from syncer.adapters.elastic.search.declared import DATES, NUMBERS, Declared, Leaf
 from syncer.core.error import RequestInvalid
 from syncer.core.search.condition import Condition, Value, condition_fields
-from syncer.core.search.facet import Bucket, DateFacet, Facet, RangeFacet, TermsFacet
+from syncer.core.search.facet import Bucket, DateFacet, Facet, RangeFacet, TermsFacet, range_bucket
 from syncer.core.search.limit import BUCKETS_MAX
 from syncer.core.suggestion import suggestion
 
@@ -110,10 +110,7 @@ def _buckets(part: str, facet: Facet, found: Sequence[Mapping[str, Any]], declar
             return [_interval(bucket, interval) for bucket in found]
         case RangeFacet(ranges=ranges):
             counts = {bucket["key"]: bucket["doc_count"] for bucket in found}
-            return [
-                Bucket(f"{_bound(start)}-{_bound(end)}", counts.get(str(number), 0), start, end)
-                for number, (start, end) in enumerate(ranges)
-            ]
+            return [range_bucket(start, end, counts.get(str(number), 0)) for number, (start, end) in enumerate(ranges)]
 
 
 def _term(bucket: Mapping[str, Any], kind: str) -> Value:
@@ -157,7 +154,3 @@ def _iso(moment: datetime) -> str:
     if moment.time() == datetime.min.time():
         return moment.date().isoformat()
     return moment.isoformat().replace("+00:00", "Z")
-
-
-def _bound(value: Value | None) -> str:
-    return "*" if value is None else str(value)

@@ -50,7 +50,7 @@ class Rankings:
         self._vectors = vectors
         self._words = words
         self.fields = fields
-        share = request.fusion.vector / max(1, len(fields))
+        share = request.fusion.share(len(fields))
         self.weights = {Mode.KEYWORD.value: request.fusion.keyword, **dict.fromkeys(fields, share)}
 
     def nearest(self, within: Sequence[Any]) -> list[dict[str, Any]]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from syncer.adapters.elastic.search.conversation import Call, Conversation, refused_search
+from syncer.adapters.elastic.search.declared import Declared
 from syncer.core.error import FingerprintMismatch
 from syncer.core.field import Field, VectorField
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Searched:
     """The documents of a pipeline, as it is configured."""
 
@@ -22,6 +24,11 @@ class Searched:
     embedding: str | None = None
     #: Have Elasticsearch fuse rankings where its licence lets it: it tells no ranks, and knows no weights.
     server_fusion: bool = False
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What may be asked of them."""
+        return Declared(self.fields, self.vectors)
 
 
 def ask(

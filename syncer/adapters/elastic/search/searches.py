@@ -12,7 +12,6 @@ from syncer.adapters.elastic.search.completions import completion_bodies, comple
 from syncer.adapters.elastic.search.conditions import filters, part_of
 from syncer.adapters.elastic.search.conversation import Conversation, Refused, invalid
 from syncer.adapters.elastic.search.cursor import Cursors
-from syncer.adapters.elastic.search.declared import Declared
 from syncer.adapters.elastic.search.meaning import MeaningSearch
 from syncer.adapters.elastic.search.searched import Searched, ask
 from syncer.adapters.elastic.search.similar import like_words, vectors_of, vectors_shown
@@ -33,7 +32,7 @@ class Searches:
     def __init__(self, searched: Searched, cursors: Cursors, *, embeds: bool) -> None:
         """embeds: whether there is a model for queries."""
         self._alias = searched.alias
-        self._declared = Declared(searched.fields, searched.vectors)
+        self._declared = searched.declared
         self._embeds = embeds and bool(searched.vectors)
         self._words = WordSearch(searched.alias, self._declared, cursors)
         self._meaning = MeaningSearch(searched, self._declared)
