@@ -9,7 +9,7 @@ ARGS ?=
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos lint check bench clean
+.PHONY: help setup demo test chaos soak lint check bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,9 @@ test: setup ## Run the tests, on embedded servers unless SYNCER_TEST_… says ot
 
 chaos: setup ## Run 210 scenarios of random writers and faults (ARGS="--chaos-seed 1": again)
 	$(BIN)/pytest tests/chaos --chaos-scenarios 210 $(ARGS)
+
+soak: setup ## Run a daemon for 30 minutes, with writers and trouble, and see that nothing grows
+	$(BIN)/pytest tests/acceptance/test_soak.py -s --soak-seconds 1800 $(ARGS)
 
 lint: setup ## Check style, types and import rules
 	$(BIN)/ruff check

@@ -42,6 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-services", action="store_true", help="a test that would be skipped fails")
     chaos = parser.getgroup("chaos")
     chaos.addoption("--chaos-scenarios", type=int, metavar="N", help="how many; left out: a short form")
+    soak = parser.getgroup("soak")
+    soak.addoption("--soak-seconds", type=float, default=180, metavar="SECONDS", help="how long a soak lasts")
     chaos.addoption("--chaos-seed", type=int, metavar="SEED", help="of the first ones; left out: a new one")
 
 

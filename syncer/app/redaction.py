@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 MASK = "***"
 #: Replacing shorter texts would make every line unreadable; inside URLs they are masked all the same.
 SECRET_LENGTH_MIN = 4
-_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+(?=@)")
+#: Bounded, and without a way back: a row that is quoted may hold thousands of beginnings and no end.
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]{0,256}+:)[^@\s]{1,1024}+(?=@)")
 _PARAMETER = re.compile(r"(?i)(password=|authorization\W+(?:apikey|basic|bearer) )[^\s&'\",}]+")
 
 Redact = Callable[[str], str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,9 +11,11 @@ from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationErro
 
 from syncer.app.interpolation import interpolate
 from syncer.app.pipeline_settings import PipelineSettings
+from syncer.app.secret import forms, hidden_parts, placed_secrets
 from syncer.app.serve_settings import ServeSettings
 from syncer.app.setting_type import (
     BLANK_IS_NONE,
+    DatabaseUrl,
     Duration,
     EmbeddingUrl,
     Fingerprint,
@@ -23,9 +26,9 @@ from syncer.app.setting_type import (
     Text,
     index_name,
     listed,
-    passwords,
 )
 from syncer.app.settings_error import explain
+from syncer.app.trace_settings import TraceSettings
 from syncer.app.yaml_file import read_yaml, readable
 from syncer.core.error import ConfigurationError
 
@@ -33,7 +36,7 @@ from syncer.core.error import ConfigurationError
 class SourceSettings(Section):
     """The database that holds the tables."""
 
-    url: SecretStr = Field(min_length=1)
+    url: DatabaseUrl = Field(min_length=1)
     """`postgresql://user:password@host:5432/database`, the primary, not through a transaction pooler. Its user needs
     SELECT on the tables, and no more where `state.url` is another database."""
 
@@ -41,7 +44,7 @@ class SourceSettings(Section):
 class StateSettings(Section):
     """Where syncer keeps checkpoints, dead letters and cached vectors."""
 
-    url: Secret = None
+    url: Annotated[DatabaseUrl | None, BLANK_IS_NONE] = None
     """A Postgres database; left out or empty: the source database."""
     schema_: str = Field(default="syncer", alias="schema", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     """The schema that `syncer migrate` creates there."""
@@ -166,12 +169,13 @@ class Settings(Section):
     state: StateSettings = StateSettings()
     embedding: ModelSettings = ModelSettings()
     serve: ServeSettings = ServeSettings()
+    traces: TraceSettings = TraceSettings()
 
     @classmethod
     def load(cls, path: Path, env: Mapping[str, str]) -> Self:
         """Read a configuration file. Raises ConfigurationError that names all that is wrong, each with its line."""
         file = read_yaml(path)
-        values, problems = interpolate(file.values, env)
+        values, problems = interpolate(file.values, env, path.parent)
         if not problems:
             try:
                 return cls.model_validate(values)
@@ -229,10 +233,10 @@ class Settings(Section):
         return "state.url" if self.state.url else "source.url"
 
     def secrets(self) -> Sequence[str]:
-        """Return every text that must not be shown to anybody."""
-        known = [self.elasticsearch.api_key, self.elasticsearch.password, self.embedding.api_key]
-        known += [self.serve.cursor_secret, *(of.token for of in self.serve.tokens)]
-        found = [secret.get_secret_value() for secret in known if secret]
-        for url in (self.source.url, self.state.url):
-            found += passwords(url.get_secret_value()) if url else []
-        return found
+        """Return every text that must not be shown to anybody, in all its forms."""
+        hidden = [part for _, secret in placed_secrets(self) for part in hidden_parts(secret)]
+        of = self.elasticsearch
+        if of.username and of.password:
+            # As it is sent; a proxy in between may quote it.
+            hidden.append(b64encode(f"{of.username}:{of.password.get_secret_value()}".encode()).decode())
+        return sorted({form for part in hidden for form in forms(part)})

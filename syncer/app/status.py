@@ -58,6 +58,8 @@ class PipelineStatus:
     #: Rows settled and rows in all.
     load: tuple[int, int] | None = None
     blockers: Sequence[Blocker] | None = None
+    #: When the source was looked at, by its own clock.
+    source_time: datetime | None = None
     unreachable: Unreachable | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -104,10 +106,10 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
     paused_since = store.paused(name)
     state = "paused" if paused_since else _state(record, overview)
     status = PipelineStatus(name, state, record, overview, paused_since, building=building(store, name))
-    plan = _known(status, "the table", lambda: application.blueprint(name))
+    plan = _known(application, status, "the table", lambda: application.blueprint(name))
     now = clock.now()
     if plan is not None:
-        now = _known(status, "the source", lambda: _look_at_source(application, plan, status)) or now
+        now = _known(application, status, "the source", lambda: _look_at_source(application, plan, status)) or now
     if record is None or overview is None:
         return status
     if application.settings.pipelines[name].embedding:
@@ -117,7 +119,7 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
         status.fingerprint_matches = not status.changed
         status.deviation = deviation(store, plan, record)
     if record.phase is Phase.LIVE or record.identity:
-        _known(status, "Elasticsearch", lambda: _look_at_index(application, record, status))
+        _known(application, status, "Elasticsearch", lambda: _look_at_index(application, record, status))
     status.load = _load(application, record.name)
     zone = application.settings.pipelines[name].watermark_zone
     zones = _zones(plan) if plan else {}
@@ -148,7 +150,7 @@ def _look_at_source(application: Application, plan: Blueprint, status: PipelineS
     session = application.source_session()
     try:
         source = PostgresSource(session)
-        now = source.observe().clock
+        now = status.source_time = source.observe().clock
         status.blockers = source.blockers()
         if plan.table.watermark is not None:
             status.unreachable = unreachable(session, plan.table, now)
@@ -204,11 +206,11 @@ def _state(record: IndexRecord | None, overview: Overview | None) -> str:
     return "loading" if record.phase is Phase.LOADING else "following"
 
 
-def _known(status: PipelineStatus, what: str, look: Callable[[], T]) -> T | None:
+def _known(application: Application, status: PipelineStatus, what: str, look: Callable[[], T]) -> T | None:
     try:
         return look()
     except SyncerError as error:
-        status.problems.append(f"{what} cannot be looked at: {error.message}")
+        status.problems.append(application.redact(f"{what} cannot be looked at: {error.message}"))
         return None
 
 

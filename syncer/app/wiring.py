@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from syncer.adapters.elastic.client import AsyncClient, Client, ElasticConnection, connect, connect_async, server
 from syncer.adapters.elastic.digests import ElasticDigests
@@ -34,6 +35,7 @@ from syncer.app.pipeline_table import pipeline_feeds, pipeline_fields, pipeline_
 from syncer.app.pipeline_vectors import pipeline_vectors, prove_pieces
 from syncer.app.reader import source_reader
 from syncer.app.recorded import by_itself
+from syncer.app.redaction import Redact, redactor
 from syncer.app.settings import Settings
 from syncer.app.source_listener import source_listener
 from syncer.app.transform import LoadedTransform, load_transform
@@ -43,7 +45,11 @@ from syncer.engine.embed import Embedding
 from syncer.engine.pipeline import Limits, OnChange, Pipeline, Retention, Sides
 from syncer.engine.poll import PollLimits
 from syncer.engine.shared_reads import SharedReads
+from syncer.engine.telemetry import Measures, Telemetry
 from syncer.ports import Clock, Model
+
+if TYPE_CHECKING:
+    from syncer.app.tracing import Tracing
 
 #: Batches under way at once, over all pipelines.
 _WRITERS = 8
@@ -64,12 +70,14 @@ class Application:
         self._transforms: dict[str, LoadedTransform] = {}
         #: Whether there is a pipeline, so that there may be something to settle.
         self.begun = False
+        #: What measures a pipeline by its name; whoever wants to joins before pipelines are built.
+        self.measures: list[Callable[[str], Telemetry]] = [self.tracing.telemetry] if self.tracing else []
 
     def renewed(self, settings: Settings) -> Application:
         """Return an application of other settings, for as long as the process lasts; neither a model nor a function is
         loaded twice."""
         fresh = Application(settings, self._clock)
-        fresh._transforms = self._transforms
+        fresh._transforms, fresh.measures = self._transforms, self.measures
         if settings.source == self.settings.source:
             fresh._shared_reads = self._shared_reads
             if "listener" in self.__dict__:
@@ -87,17 +95,22 @@ class Application:
         return list(dict.fromkeys(requested)) or known
 
     @cached_property
+    def redact(self) -> Redact:
+        """Masks what nobody may be shown."""
+        return redactor(self.settings.secrets())
+
+    @cached_property
     def store(self) -> PostgresStateStore:
         """The state. Raises ConfigurationError where its schema is missing or of another version."""
         url, schema = self.settings.state_url.get_secret_value(), self.settings.state.schema_
         require_current(url, schema, setting=self._state_setting)
-        return PostgresStateStore(url, schema, setting=self._state_setting)
+        return PostgresStateStore(url, schema, setting=self._state_setting, redact=self.redact)
 
     @cached_property
     def history(self) -> PostgresHistory:
         """The runs of jobs and commands."""
         url = self.settings.state_url.get_secret_value()
-        return PostgresHistory(url, self.settings.state.schema_, setting=self._state_setting)
+        return PostgresHistory(url, self.settings.state.schema_, setting=self._state_setting, redact=self.redact)
 
     @cached_property
     def vector_cache(self) -> PostgresVectorCache:
@@ -125,6 +138,19 @@ class Application:
     def listener(self) -> Listener:
         """What wakes polls: one for all pipelines."""
         return source_listener(self.settings, self._clock)
+
+    @cached_property
+    def tracing(self) -> Tracing | None:
+        """What makes spans, if they are asked for. Raises ConfigurationError where the library is not installed."""
+        if self.settings.traces.endpoint is None:
+            return None
+        try:
+            from syncer.app.tracing import tracing
+        except ImportError as error:
+            raise ConfigurationError(
+                f"traces need {error.name}, which is not installed", hint='pip install "syncer[traces]"'
+            ) from error
+        return tracing(self.settings.traces)
 
     def source_session(self, *, any_server: bool = False) -> Session:
         """Return a new connection to the source; to a standby only where `any_server` will do."""
@@ -204,6 +230,7 @@ class Application:
             store=store,
             clock=self._clock,
             executor=self._executor,
+            telemetry=Measures(*(measure(plan.name) for measure in self.measures)),
             shared_reads=self._shared_reads,
             wakeups=self._wakeups(plan),
             limits=_limits(plan.settings),
@@ -245,8 +272,8 @@ class Application:
         """Disconnect from everything; told to stop, do not wait for what still hangs in a call."""
         stopping = self._clock.stopping()
         self._executor.shutdown(wait=not stopping, cancel_futures=stopping)
-        for name in ("store", "elasticsearch", "history", "vector_cache"):
-            if name in self.__dict__:
+        for name in ("store", "elasticsearch", "history", "vector_cache", "tracing"):
+            if self.__dict__.get(name) is not None:
                 self.__dict__[name].close()
 
     @property

@@ -23,16 +23,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeVar
 
+from syncer.core.change import Hydration
 from syncer.core.key import DOCUMENT_ID_BYTES_MAX, Key, document_id
 from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
 from syncer.core.report import Report
 from syncer.engine.batch import Batch, Delivered, Routings
 from syncer.engine.embed import Vectors
 from syncer.engine.pacing import Pacing
+from syncer.engine.telemetry import Step, Telemetry
 from syncer.engine.write import Numbered, Writing, Written
 from syncer.ports import Clock, Documents, Numbers
 
@@ -81,6 +84,7 @@ class Delivery:
         flights: int,
         recheck_created: bool,
         on_overtaken: Callable[[], None],
+        telemetry: Telemetry,
     ) -> None:
         """recheck_created: hydrate a key once more whose write created a document, and remove it if gone. Elasticsearch
         forgets the versions of deleted documents when a shard restarts, so that an old write could revive one. Needed
@@ -98,6 +102,7 @@ class Delivery:
         self._flights = flights
         self._recheck_created = recheck_created
         self._on_overtaken = on_overtaken
+        self._telemetry = telemetry
         self._stop_at: float | None = None
         #: Numbers up to this one were drawn before the sequence was raised.
         self._raised_after = 0
@@ -123,7 +128,7 @@ class Delivery:
 
     def deliver(self, keys: Sequence[Key], routings: Routings | None = None) -> Delivered:
         """Deliver some keys now."""
-        return self._examine(self._send(keys, routings or {}))
+        return self._told(self._examine(self._send(keys, routings or {})))
 
     def _full(self, under_way: Sequence[object]) -> bool:
         return len(under_way) >= self._pacing.pace.of(self._flights)
@@ -139,18 +144,27 @@ class Delivery:
         refused |= {
             key: Rejected("unreadable", why, passing=True) for key, why in numbered.hydration.unreadable.items()
         }
-        future = self._executor.submit(self._writing.write, sendable, numbered)
+        # In this thread's context, for traces.
+        future = self._executor.submit(copy_context().run, self._writing.write, sendable, numbered)
         return _Flight(frozenset(keys), refused, numbered.version, future, routings)
 
     def _hydrate(self, keys: Sequence[Key], routings: Routings) -> Numbered:
         if self._draw is Draw.BEFORE_HYDRATION:
             version = self._numbers.draw()
-            return Numbered(self._documents.hydrate(keys), version, routings)
-        hydration = self._documents.hydrate(keys)
+            return Numbered(self._hydration(keys), version, routings)
+        hydration = self._hydration(keys)
         return Numbered(hydration, self._numbers.draw(), routings)
 
+    def _hydration(self, keys: Sequence[Key]) -> Hydration:
+        with self._telemetry.step(Step.HYDRATE, len(keys)):
+            return self._documents.hydrate(keys)
+
     def _land(self, batch: B, flight: _Flight) -> tuple[B, Delivered]:
-        return batch, self._examine(flight)
+        return batch, self._told(self._examine(flight))
+
+    def _told(self, delivered: Delivered) -> Delivered:
+        self._telemetry.delivered(delivered.outcomes.values(), delivered.report)
+        return delivered
 
     def _ended(self, flight: _Flight) -> bool:
         """Wait for the end of a flight; False where the process is to stop and the answer does not come in time."""
@@ -176,16 +190,19 @@ class Delivery:
         again: list[Delivered] = []
         if overtaken := self._overtaken(flight.version, written.met):
             self._on_overtaken()
-            again.append(self.deliver(overtaken, flight.routings))
+            again.append(self._again(overtaken, flight.routings))
         if self._recheck_created:
             created = [key for key, outcome in outcomes.items() if outcome == Applied(created=True)]
             if gone := self._gone(created, written.places):
-                again.append(self.deliver(gone, _joined(flight.routings, written.places)))
+                again.append(self._again(gone, _joined(flight.routings, written.places)))
         for later in again:
             outcomes = {**outcomes, **later.outcomes}
         renumbered = {key: later.number(key) for later in again for key in later.outcomes}
         report = replace(_report(outcomes, written.vectors), unchanged=len(written.unchanged))
         return Delivered(outcomes, flight.version, report, renumbered)
+
+    def _again(self, keys: Sequence[Key], routings: Routings) -> Delivered:
+        return self._examine(self._send(keys, routings))
 
     def _overtaken(self, sent_with: int, met: Mapping[Key, int]) -> list[Key]:
         """Return the keys whose document has a version that nobody can have drawn, after raising the sequence above it.

@@ -13,7 +13,7 @@ from syncer.core.outcome import Rejected
 from syncer.core.vector import Chunks, Vector, mean
 from syncer.ports import Embedder, VectorCache
 
-T = TypeVar("T")
+_Item = TypeVar("_Item")
 
 #: Of the texts that are embedded by one call; more are pieces and vectors that memory has to hold. Batches of short
 #: texts are smaller.
@@ -149,9 +149,9 @@ class Embedding:
         return tuple(cached[start : start + size] for start in range(0, len(cached), size))
 
 
-def _portions(of: Mapping[bytes, T], most: int, size_of: Callable[[T], int]) -> Iterator[Mapping[bytes, T]]:
+def _portions(of: Mapping[bytes, _Item], most: int, size_of: Callable[[_Item], int]) -> Iterator[Mapping[bytes, _Item]]:
     """Yield them in order, as few together as reach that size."""
-    portion: dict[bytes, T] = {}
+    portion: dict[bytes, _Item] = {}
     size = 0
     for digest, each in of.items():
         portion[digest] = each

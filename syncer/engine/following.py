@@ -13,6 +13,7 @@ from syncer.engine.pipeline import Pipeline, Reader
 from syncer.engine.poll import Poller
 from syncer.engine.polled import Polled
 from syncer.engine.source_clocks import SourceClocks
+from syncer.engine.telemetry import Step
 from syncer.engine.upkeep import ASK_SECONDS, Upkeep
 from syncer.ports import Lease
 
@@ -54,7 +55,8 @@ class Following:
         put_off = 0
         while not clock.stopping():
             started = clock.monotonic()
-            polled = self._poller.poll(self._alarm.rung_at)
+            with pipeline.telemetry.step(Step.POLL):
+                polled = self._poller.poll(self._alarm.rung_at)
             self._events.polled(polled, clock.monotonic() - started)
             yield polled
             put_off = put_off + 1 if polled.deferred else 0
@@ -119,6 +121,7 @@ def _poller(
         pipeline.limits.poll,
         pipeline.budget,
         pipeline.pacing,
+        pipeline.telemetry,
         attached.delivered,
         due=lambda most: pipeline.store.passing_letters(index, pipeline.clock.now(), most),
         wanted=wanted,

@@ -19,6 +19,7 @@ from syncer.engine.pacing import Pacing
 from syncer.engine.poll import PollLimits
 from syncer.engine.rejection import Budget
 from syncer.engine.shared_reads import SharedReads
+from syncer.engine.telemetry import Measures, Telemetry
 from syncer.engine.transform import Transform
 from syncer.engine.write import Writing
 from syncer.ports import (
@@ -127,6 +128,7 @@ class Pipeline:
     executor: Executor
     limits: Limits = field(default_factory=Limits)
     pacing: Pacing = field(default_factory=Pacing)
+    telemetry: Telemetry = field(default_factory=Measures)
     #: Of all pipelines of the process.
     shared_reads: SharedReads = field(default_factory=SharedReads)
     #: What the fingerprint is of, by part.
@@ -188,6 +190,7 @@ class Pipeline:
             clock=self.clock,
             pacing=self.pacing,
             prove=prove,
+            telemetry=self.telemetry,
             transform=self.transform,
             shards=shards,
             skip_unchanged=skip_unchanged and self.transform is None and shards is None,
@@ -203,6 +206,7 @@ class Pipeline:
             pacing=self.pacing,
             flights=self.limits.flights + (EMBEDDING_FLIGHTS if self.embedding else 0),
             recheck_created=recheck_created,
+            telemetry=self.telemetry,
             on_overtaken=lambda: self.store.mark_verify_needed(
                 index,
                 f"at {self.clock.now():%Y-%m-%d %H:%M:%S.%f} UTC a version above all that were drawn was found in the "

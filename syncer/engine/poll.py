@@ -36,6 +36,7 @@ from syncer.engine.rejection import Budget
 from syncer.engine.shared_reads import Reads
 from syncer.engine.source_clocks import SourceClocks
 from syncer.engine.suspicion import Suspicion
+from syncer.engine.telemetry import Step, Telemetry
 from syncer.ports import ChangeFeed, Clock, Lease, RelatedFeed
 
 #: A quiet poll commits its checkpoint no more often than this; a crash re-reads that much more.
@@ -95,6 +96,7 @@ class Poller:
         limits: PollLimits,
         budget: Budget,
         pacing: Pacing,
+        telemetry: Telemetry,
         delivered: Mapping[str, Sequence[Change]],
         due: Callable[[int], Sequence[Key]],
         wanted: Callable[[], bool],
@@ -116,6 +118,7 @@ class Poller:
         self._limits = limits
         self._budget = budget
         self._pacing = pacing
+        self._telemetry = telemetry
         self._due = due
         self._wanted = wanted
         self._suspicion = Suspicion()
@@ -138,7 +141,8 @@ class Poller:
 
         woken_at: when there was last word of a commit, which what others have seen before may lack.
         """
-        sighting = self._reads.observe(woken_at)
+        with self._telemetry.step(Step.OBSERVE):
+            sighting = self._reads.observe(woken_at)
         seen = {feed.name: _as_seen_by(feed, sighting.observation) for feed in self._feeds}
         scans = {
             name: self._horizons[name].begin(
@@ -175,6 +179,8 @@ class Poller:
             max((scans[name].t - at.watermark for name, at in progress.reached.items()), default=timedelta()),
             self._fan_outs.waiting,
             self._fan_outs.caught_up,
+            len(self._window),
+            self._pacing.pace.share,
         )
 
     def rest(self, interval: float) -> float:
@@ -224,7 +230,8 @@ class Poller:
     def _changes(self, feed: ChangeFeed, scan: Scan, progress: _Progress) -> Iterator[Change]:
         position, pages = scan.start, 0
         while not self._ends_early(position, scan, pages, progress):
-            page = self._reads.read(feed, position, scan.until, self._limits.batch_rows)
+            with self._telemetry.step(Step.READ):
+                page = self._reads.read(feed, position, scan.until, self._limits.batch_rows)
             yield from page.changes
             if page.next is None:
                 return
@@ -254,6 +261,7 @@ class Poller:
         if judged is not outcome:
             progress.report += Report(deferred=-1, rejected=1)
             outcome = judged
+            self._telemetry.delivered([outcome], Report(rejected=1))
         progress.ledger.note(key, outcome, version, self._clock.now())
         match outcome:
             case Applied() | Stale():
@@ -302,7 +310,9 @@ class Poller:
         self._deferred = progress.deferred
 
     def _commit(self, settlement: Settlement) -> None:
-        self._budget.spend(self._lease.commit(settlement), settlement.dead_letters)
+        with self._telemetry.step(Step.COMMIT):
+            letters = self._lease.commit(settlement)
+        self._budget.spend(letters, settlement.dead_letters)
 
     def _checkpoint(self, feed: str, scan: Scan, progress: _Progress) -> Position:
         """Return the feed's checkpoint, which passes no row that is put off: memory alone knows of it."""

@@ -31,6 +31,10 @@ class Polled:
     fanning_out: bool = False
     #: Those that were so when polling began have been delivered.
     fanned_out: bool = True
+    #: Changes that are remembered, so that they are not delivered again.
+    window: int = 0
+    #: How much is sent at once, as a share of what the settings allow.
+    pace: float = 1.0
 
     @property
     def caught_up(self) -> bool:

@@ -13,6 +13,7 @@ from syncer.core.shards import Shards
 from syncer.engine.batch import Routings
 from syncer.engine.embed import Embedding, Vectors, refusing
 from syncer.engine.pacing import Pacing
+from syncer.engine.telemetry import Step, Telemetry
 from syncer.engine.transform import Transform, transformed
 from syncer.ports import Clock, Sink
 
@@ -59,6 +60,7 @@ class Writing:
         clock: Clock,
         pacing: Pacing,
         prove: Callable[[], None],
+        telemetry: Telemetry,
         transform: Transform | None = None,
         shards: Shards | None = None,
         skip_unchanged: bool = False,
@@ -78,6 +80,7 @@ class Writing:
         self._clock = clock
         self._pacing = pacing
         self._prove = prove
+        self._telemetry = telemetry
         self._transform = transform
         self._shards = shards
         self._skip_unchanged = skip_unchanged
@@ -98,7 +101,10 @@ class Writing:
 
     def transformed(self, hydration: Hydration) -> Hydration:
         """Return the rows as the transform makes documents of them, if there is one."""
-        return transformed(hydration, self._transform)
+        if self._transform is None:
+            return hydration
+        with self._telemetry.step(Step.TRANSFORM, len(hydration.drafts)):
+            return transformed(hydration, self._transform)
 
     def _unchanged(self, numbered: Numbered) -> Set[Key]:
         """Return the rows whose documents the index holds as they would be written, with a lower number."""
@@ -108,7 +114,8 @@ class Writing:
         self._prove()
         turn = self._pacing.turn
         try:
-            held = self._sink.held(drafts) if drafts else {}
+            with self._telemetry.step(Step.COMPARE, len(drafts)):
+                held = self._sink.held(drafts) if drafts else {}
         except TransientError:
             self._pacing.answered(turn, pressed=True)
             raise
@@ -125,14 +132,16 @@ class Writing:
         if unchanged:
             self._embedding.keep([draft for draft in drafts if draft.key in unchanged])
             drafts = [draft for draft in drafts if draft.key not in unchanged]
-        return self._embedding.vectors(drafts)
+        with self._telemetry.step(Step.EMBED, len(drafts)):
+            return self._embedding.vectors(drafts)
 
     def _sent(self, writes: Sequence[Write]) -> tuple[dict[Key, Outcome], Mapping[Key, int]]:
         """Write, and tell the pacing how that went."""
         self._prove()
         turn, started = self._pacing.turn, self._clock.monotonic()
         try:
-            outcomes = self._sink.write(writes)
+            with self._telemetry.step(Step.WRITE, len(writes)):
+                outcomes = self._sink.write(writes)
         except TransientError:
             self._pacing.answered(turn, pressed=True)
             raise

@@ -39,3 +39,8 @@ def _settings(elastic: Elastic) -> dict[str, object]:
     if elastic.username:
         settings |= {"username": elastic.username, "password": elastic.password, "ca_certs": elastic.ca_certs}
     return settings
+
+
+@pytest.fixture
+def soak_seconds(request: pytest.FixtureRequest) -> float:
+    return float(request.config.getoption("--soak-seconds"))

@@ -24,6 +24,7 @@ from syncer.engine.backfill import Backfilled, backfill
 from syncer.engine.embed import Embedding
 from syncer.engine.pacing import Pacing
 from syncer.engine.resync import resync
+from syncer.engine.telemetry import Measures
 from syncer.engine.transform import Transform
 from syncer.engine.write import Numbered, Writing
 from tests.builders import World, a_world
@@ -155,7 +156,13 @@ def test_batches_that_could_not_be_compared_slow_the_pace_once() -> None:
 
     pacing = Pacing()
     writing = Writing(
-        None, Away(world.index), clock=world.clock, pacing=pacing, prove=lambda: None, skip_unchanged=True
+        None,
+        Away(world.index),
+        clock=world.clock,
+        pacing=pacing,
+        prove=lambda: None,
+        telemetry=Measures(),
+        skip_unchanged=True,
     )
     hydration = MemoryDocuments(world.table).hydrate([("0000",)])
     with ThreadPoolExecutor(2) as threads:

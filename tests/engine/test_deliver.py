@@ -19,6 +19,7 @@ from syncer.core.outcome import Applied, Outcome, Rejected, Stale
 from syncer.engine.batch import Routings
 from syncer.engine.deliver import Delivery, Draw
 from syncer.engine.pacing import Pacing
+from syncer.engine.telemetry import Measures
 from syncer.engine.write import Writing
 from syncer.ports import Documents, Sink
 from tests.builders import World, a_world
@@ -72,7 +73,15 @@ def a_delivery(
     pacing = Pacing()
     return Delivery(
         ToldDocuments(MemoryDocuments(world.table), numbers.story),
-        Writing(None, sink, clock=world.clock, pacing=pacing, prove=lambda: None, skip_unchanged=skip_unchanged),
+        Writing(
+            None,
+            sink,
+            clock=world.clock,
+            pacing=pacing,
+            prove=lambda: None,
+            telemetry=Measures(),
+            skip_unchanged=skip_unchanged,
+        ),
         numbers,
         draw=draw,
         executor=ThreadPoolExecutor(4),
@@ -80,6 +89,7 @@ def a_delivery(
         pacing=pacing,
         flights=flights,
         recheck_created=recheck_created,
+        telemetry=Measures(),
         on_overtaken=lambda: numbers.story.append("overtaken"),
     )
 

@@ -155,11 +155,11 @@ MUTANTS = (
         (
             Edit(
                 WRITE,
-                "            outcomes = self._sink.write(writes)\n",
-                "            kept = self.__dict__.setdefault('kept', {})\n"
-                "            writes = [kept.pop(write.key, write) for write in writes]\n"
-                "            outcomes = self._sink.write(writes)\n"
-                "            kept |= {w.key: w for w, o in zip(writes, outcomes) if isinstance(o, Deferred)}\n",
+                "                outcomes = self._sink.write(writes)\n",
+                "                kept = self.__dict__.setdefault('kept', {})\n"
+                "                writes = [kept.pop(write.key, write) for write in writes]\n"
+                "                outcomes = self._sink.write(writes)\n"
+                "                kept |= {w.key: w for w, o in zip(writes, outcomes) if isinstance(o, Deferred)}\n",
             ),
         ),
         INTERLEAVINGS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Protocol
 
@@ -43,8 +43,18 @@ it may be left out where there is one alone. Errors are `{"error": {"type", "mes
 """
 
 
-def application(searchers: Searchers, settings: ServeSettings, clock: Clock, pages: Pages | None = None) -> FastAPI:
-    """Return the application; what it searches is opened when it starts, and closed when it ends."""
+def application(
+    searchers: Searchers,
+    settings: ServeSettings,
+    clock: Clock,
+    pages: Pages | None = None,
+    routes: Sequence[APIRouter] = (),
+    served: Callable[[str, int, float], None] = lambda _route, _status, _seconds: None,
+) -> FastAPI:
+    """Return the application; what it searches is opened when it starts, and closed when it ends.
+
+    routes: more of them. served: told of each request that has ended, by its route, status and seconds.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -65,7 +75,7 @@ def application(searchers: Searchers, settings: ServeSettings, clock: Clock, pag
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    for router in (search.router, suggestion.router, document.router, health.router):
+    for router in (search.router, suggestion.router, document.router, health.router, *routes):
         app.include_router(router)
     if pages:
         app.include_router(pages.router)
@@ -78,5 +88,6 @@ def application(searchers: Searchers, settings: ServeSettings, clock: Clock, pag
         body_bytes=int(settings.body),
         only_local=not (settings.tokens or settings.public),
         tell=tell,
+        served=served,
     )
     return app

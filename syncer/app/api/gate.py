@@ -14,8 +14,12 @@ from syncer.app.api.error import ApiError, Tell, Trouble, as_json, busy, forbidd
 from syncer.app.api.request_id import HEADER, request_id
 from syncer.ports import Clock
 
-#: Answered whatever else is under way.
-HEALTH = "/healthz"
+#: Answered whatever else is under way, and logged for nobody: they are asked for all the time.
+HEALTH, READY, METRICS = "/healthz", "/readyz", "/metrics"
+_QUIET = frozenset({HEALTH, READY, METRICS})
+
+#: Takes the route, the status and the seconds of a request.
+Served = Callable[[str, int, float], None]
 
 _PATH_CHARACTERS = 200
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -24,6 +28,11 @@ _HEADERS = {
     # What one caller may see is not for the next one behind the same proxy.
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
+    # Pages say more; what is no page has nothing to load, and is for nobody's frame.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    # No page of somebody else can take an answer in as a script, an image or a style.
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -40,9 +49,10 @@ class Gate:
         body_bytes: int,
         only_local: bool,
         tell: Tell = as_json,
+        served: Served = lambda _route, _status, _seconds: None,
     ) -> None:
         """requests: under way at once. seconds: for each. body_bytes: of each, at most. only_local: refuse requests to
-        another host than this machine."""
+        another host than this machine. served: told of each that has ended."""
         self._app = app
         self._clock = clock
         self._requests = requests
@@ -50,6 +60,7 @@ class Gate:
         self._body_bytes = body_bytes
         self._only_local = only_local
         self._tell = tell
+        self._served = served
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +100,7 @@ class Gate:
             # A page of somebody else can have its own name lead to this machine, and read what its script gets here.
             hint = "call it 127.0.0.1 or localhost; or write serve: {public: true}, or configure serve.tokens"
             raise forbidden("Host", "without tokens it is served to this machine alone", hint)
-        counts = scope["path"] != HEALTH
+        counts = scope["path"] not in _QUIET
         if counts and self._under_way >= self._requests:
             raise busy("too_many_requests", "too many requests are under way")
         self._under_way += counts
@@ -127,13 +138,17 @@ class Gate:
         return ApiError(413, trouble, {"Connection": "close"})
 
     def _log(self, scope: Scope, status: list[int], started: float) -> None:
-        structlog.get_logger().info(
+        seconds = self._clock.monotonic() - started
+        # As it is declared, so that there are few; what leads nowhere is one.
+        self._served(getattr(scope.get("route"), "path", "unknown"), status[0] if status else 499, seconds)
+        log = structlog.get_logger()
+        (log.debug if scope["path"] in _QUIET else log.info)(
             "request",
             method=scope["method"],
             # Without the query: what somebody looks for is nobody else's business.
             path=quote(scope["path"])[:_PATH_CHARACTERS],
             status=status[0] if status else None,
-            milliseconds=round((self._clock.monotonic() - started) * 1000, 1),
+            milliseconds=round(seconds * 1000, 1),
         )
 
 

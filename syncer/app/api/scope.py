@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from syncer.app.api.error import forbidden, invalid, not_found
 from syncer.app.api.session import session_token
 from syncer.app.api.token import Access, Tokens
+from syncer.app.serve_settings import ServeSettings
 from syncer.core.suggestion import suggestion
 from syncer.ports import AsyncSearcher
 
@@ -84,3 +85,16 @@ async def scope(request: Request, access: Caller) -> Scope:
 
 
 Scoped = Annotated[Scope, Depends(scope)]
+
+
+def unrestricted(settings: ServeSettings) -> Callable[..., Awaitable[None]]:
+    """Return what lets those pass that may see all documents of all pipelines."""
+
+    async def prove(access: Caller) -> None:
+        if access.conditions or access.pipelines is not None:
+            raise forbidden("token", "this token sees a part of what is served, and metrics tell of all of it")
+        if settings.public and not settings.tokens:
+            hint = "configure serve.tokens, or call `syncer run --listen`"
+            raise forbidden("token", "where anybody may search, metrics are shown to nobody", hint)
+
+    return prove

@@ -16,7 +16,8 @@ from syncer.app.exit_code import ExitCode, worst
 from syncer.app.invocation import Invocation
 from syncer.app.job import schedule
 from syncer.app.log_events import LogEvents, one_line
-from syncer.app.progress import LoadLines, progress
+from syncer.app.monitored import monitored
+from syncer.app.progress import LoadLines, LoadProgress, progress
 from syncer.app.wiring import Application
 from syncer.core.error import FingerprintMismatch, SyncerError, TransientError
 from syncer.core.report import Report
@@ -33,8 +34,11 @@ Build = Callable[[], Pipeline]
 Work = Callable[[Build, LogEvents], tuple[Report, bool]]
 
 
-def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
-    """Follow the pipelines until SIGTERM; one that cannot go on ends alone. Servers that are away are waited for."""
+def run(invocation: Invocation, requested: Sequence[str], *, listen: str | None = None) -> ExitCode:
+    """Follow the pipelines until SIGTERM; one that cannot go on ends alone. Servers that are away are waited for.
+
+    listen: an address for metrics and probes. Raises ConfigurationError.
+    """
     with invocation.application(when_stopped=ExitCode.DONE) as (application, clock):
         share = Share()
         #: By pipeline, where the configuration was read again.
@@ -57,10 +61,14 @@ def run(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
             return Report(), False
 
         names = application.names(requested)
-        with schedule(application, names, clock, lambda name: renewed.get(name, application)):
+        with (
+            schedule(application, names, clock, lambda name: renewed.get(name, application)),
+            monitored(application, names, clock, invocation.redact, listen) as measured,
+        ):
             # A first change that waits for torch would wait for seconds, and a broken model be found at that late hour.
             resident = partial(application.pipeline, with_model=True)
-            summaries = _each(resident, names, clock, follow, invocation.debug)
+            told = measured.events if measured else LogEvents
+            summaries = _each(resident, names, clock, follow, invocation.debug, told)
     return worst(summary.exit_code for summary in summaries)
 
 
@@ -86,7 +94,12 @@ def run_once(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
 
 
 def _each(
-    pipeline: Callable[[str], Pipeline], names: Sequence[str], clock: Clock, work: Work, debug: bool
+    pipeline: Callable[[str], Pipeline],
+    names: Sequence[str],
+    clock: Clock,
+    work: Work,
+    debug: bool,
+    told: Callable[[str, LoadProgress], LogEvents] = LogEvents,
 ) -> Sequence[Summary]:
     """Do the work for all pipelines at once, to its end for each; this thread waits, and receives the signals.
 
@@ -97,7 +110,7 @@ def _each(
         started = clock.monotonic()
 
         try:
-            report, remainder = work(partial(pipeline, name), LogEvents(name, shown[name]))
+            report, remainder = work(partial(pipeline, name), told(name, shown[name]))
         except Exception as error:  # a bug, too, must not end the other pipelines, nor end this one in silence
             if isinstance(error, TransientError) and clock.stopping():
                 return Summary(name, Report(), clock.monotonic() - started, remainder=True)

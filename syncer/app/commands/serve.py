@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import socket
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import structlog
-
 from syncer.app.exit_code import ExitCode
+from syncer.app.http_server import answering, given_address, listening, require_server
 from syncer.app.invocation import Invocation
+from syncer.app.pipeline_report import reports
+from syncer.app.readiness import searching
 from syncer.app.redaction import Redact
-from syncer.app.serve_settings import ServeSettings, address, host_and_port, reached_from_elsewhere
+from syncer.app.serve_settings import ServeSettings, host_and_port, reached_from_elsewhere
+from syncer.app.status_board import StatusBoard
 from syncer.core.error import ConfigurationError
 from syncer.ports import Clock
 
 if TYPE_CHECKING:
-    import uvicorn
     from fastapi import FastAPI
 
     from syncer.app.wiring import Application
-
-#: What is under way at SIGTERM may take so long; a process that hangs is ended a second later.
-_GRACE_SECONDS = 3
-#: Connections for each request that there is room for: one that is kept alive costs next to nothing.
-_CONNECTIONS = 20
-_BACKLOG = 2048
 
 
 def serve(invocation: Invocation, requested: Sequence[str], *, listen: str | None) -> ExitCode:
@@ -39,22 +29,14 @@ def serve(invocation: Invocation, requested: Sequence[str], *, listen: str | Non
     """
     with invocation.application(when_stopped=ExitCode.DONE) as (application, clock):
         settings, names = application.settings.serve, application.names(requested)
-        where = settings.listen if listen is None else _given(listen)
+        where = settings.listen if listen is None else given_address(listen)
         prove_guarded(settings, where)
-        try:
-            import fastapi  # noqa: F401  # what is missing is told apart from what is broken
-            import jinja2  # noqa: F401
-            import uvicorn  # noqa: F401
-        except ImportError as error:
-            raise ConfigurationError(
-                f"syncer serve needs {error.name}, which is not installed", hint='pip install "syncer[serve]"'
-            ) from error
-
+        require_server("syncer serve")
         app = over_http(application, names, clock, invocation.redact)
         with listening(where) as bound:
             # From now on there may be requests to finish.
             application.begun = True
-            with answering(app, bound, settings, names) as ended:
+            with answering(app, bound, settings.requests, "serving", pipelines=names) as ended:
                 while not ended.done() and not clock.wait(0.2):
                     pass
     return ExitCode.DONE
@@ -65,20 +47,26 @@ def over_http(application: Application, names: Sequence[str], clock: Clock, reda
 
     Raises ConfigurationError; SourceUnavailable.
     """
-    from syncer.app.api.application import application as over_http
+    from syncer.app.api.application import application as answering_application
+    from syncer.app.api.monitoring import monitoring
+    from syncer.app.api.scope import unrestricted
     from syncer.app.api.searchers import searchers
+    from syncer.app.metrics.measured import Measured
+    from syncer.app.metrics.registry import registry
     from syncer.app.web.pages import web_pages
 
+    settings = application.settings.serve
     searched = {name: application.searched(name) for name in names}
-    pages = web_pages(application, searched, clock, redact)
-    return over_http(searchers(application, searched), application.settings.serve, clock, pages)
-
-
-def _given(listen: str) -> str:
-    try:
-        return address(listen)
-    except ValueError as error:
-        raise ConfigurationError(f"--listen {listen!r} {error}") from None
+    board = StatusBoard(lambda: reports(application, clock, names, redact), clock, redact)
+    exported = registry(board)
+    return answering_application(
+        searchers(application, searched),
+        settings,
+        clock,
+        web_pages(searched, board, settings, clock),
+        [monitoring(board, exported, searching, guards=[unrestricted(settings)], tells=False)],
+        Measured(exported, clock).served,
+    )
 
 
 def prove_guarded(settings: ServeSettings, where: str) -> None:
@@ -89,69 +77,3 @@ def prove_guarded(settings: ServeSettings, where: str) -> None:
             f"whoever reaches {where} could search everything, for there are no serve.tokens",
             hint="configure serve.tokens; or write serve: {public: true} if anybody may",
         )
-
-
-def listening(where: str) -> socket.socket:
-    """Return a socket that listens. Raises ConfigurationError."""
-    host, port = host_and_port(where)
-    try:
-        family, kind, protocol, _, resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # Not create_server(), which names no protocol: asyncio takes that for none of TCP, and each answer waits 40 ms
-        # until its headers are acknowledged.
-        bound = socket.socket(family, kind, protocol)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(resolved)
-            bound.listen(_BACKLOG)
-        except OSError:
-            bound.close()
-            raise
-        return bound
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {where}: {error.strerror}", hint="choose another with --listen HOST:PORT"
-        ) from error
-
-
-@contextmanager
-def answering(
-    app: FastAPI, bound: socket.socket, settings: ServeSettings, names: Sequence[str]
-) -> Iterator[Future[None]]:
-    """Answer on a thread while the block runs; lends what tells whether that has ended. Raises what ended it."""
-    import uvicorn
-
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            # Ours is configured already; a line for each request is written by the gate.
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            # Entered below: what fails there is to be told as any other error.
-            lifespan="off",
-            ws="none",
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_CONNECTIONS * settings.requests,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-    )
-    # On a thread, where uvicorn leaves the signals alone: they stop the clock.
-    with ThreadPoolExecutor(1, thread_name_prefix="serve") as threads:
-        ended = threads.submit(lambda: asyncio.run(_answer(app, server, bound, names)))
-        try:
-            yield ended
-        finally:
-            server.should_exit = True
-        ended.result()
-
-
-async def _answer(app: FastAPI, server: uvicorn.Server, bound: socket.socket, names: Sequence[str]) -> None:
-    async with app.router.lifespan_context(app):
-        host, port = bound.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        # The socket listens already: who comes now waits for a moment.
-        structlog.get_logger().info("serving", url=url, pipelines=list(names))
-        # What was loaded stays: looking through it for garbage would hold up requests.
-        gc.freeze()
-        await server.serve(sockets=[bound])

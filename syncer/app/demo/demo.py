@@ -19,10 +19,11 @@ from rich.text import Text
 
 from syncer.adapters.clock import SystemClock
 from syncer.adapters.postgres.migrate import migrate
-from syncer.app.commands.serve import answering, listening, over_http
+from syncer.app.commands.serve import over_http
 from syncer.app.demo.embedded import HOST, EmbeddedPostgres, EmbeddedSearch, package_folder
 from syncer.app.demo.library_table import PIPELINE, LibraryTable, write_configuration
 from syncer.app.exit_code import ExitCode
+from syncer.app.http_server import answering, listening
 from syncer.app.invocation import Invocation
 from syncer.app.log_events import LogEvents
 from syncer.app.progress import LoadProgress, progress
@@ -187,7 +188,7 @@ def serving(application: Application, clock: SystemClock, invocation: Invocation
     """Serve the pages until the block ends, and lend their address."""
     settings = application.settings.serve
     app = over_http(application, [PIPELINE], clock, invocation.redact)
-    with _listening(settings.listen) as bound, answering(app, bound, settings, [PIPELINE]):
+    with _listening(settings.listen) as bound, answering(app, bound, settings.requests, "serving"):
         host, port = bound.getsockname()
         yield f"http://{host}:{port}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from syncer.app.commands.status import duration
-from syncer.app.web.status_board import Sample
+from syncer.app.status_board import Sample
 
 WIDTH, HEIGHT = 240, 44
 #: A chart that has just begun is this long.

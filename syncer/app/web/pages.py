@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,17 +12,14 @@ from starlette.types import Scope
 
 from syncer.adapters.elastic.search.searched import Searched
 from syncer.app.api.error import ApiError
-from syncer.app.redaction import Redact
 from syncer.app.serve_settings import ServeSettings
+from syncer.app.status_board import StatusBoard
 from syncer.app.web import session_page
 from syncer.app.web.outline import Outline, outline
-from syncer.app.web.pipeline_report import reports
 from syncer.app.web.place import Place
 from syncer.app.web.rendering import STATIC, page, static
 from syncer.app.web.search_page import SearchPage
-from syncer.app.web.status_board import StatusBoard
 from syncer.app.web.status_page import StatusPage
-from syncer.app.wiring import Application
 from syncer.core.search.request import Mode
 from syncer.ports import Clock
 
@@ -90,17 +87,9 @@ class WebPages:
         )
 
 
-def web_pages(
-    application: Application,
-    searched: Mapping[str, Searched],
-    clock: Clock,
-    redact: Redact,
-) -> WebPages:
-    """Return the pages of pipelines. Their state is asked for while they are served, and may be away."""
-    names: Sequence[str] = list(searched)
-    board = StatusBoard(lambda: reports(application, clock, names, redact), clock, redact)
-    outlines = {name: outline(of) for name, of in searched.items()}
-    return WebPages(outlines, board, application.settings.serve, clock)
+def web_pages(searched: Mapping[str, Searched], board: StatusBoard, settings: ServeSettings, clock: Clock) -> WebPages:
+    """Return the pages of pipelines. Their state is looked at while they are served, and may be away."""
+    return WebPages({name: outline(of) for name, of in searched.items()}, board, settings, clock)
 
 
 async def _file(name: str) -> Response:

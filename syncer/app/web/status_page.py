@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 
 from syncer.app.api.error import forbidden
 from syncer.app.api.scope import Caller, allowed
+from syncer.app.pipeline_report import LETTERS_MAX
+from syncer.app.status_board import Board, StatusBoard
 from syncer.app.web.chart import HEIGHT, WIDTH, charts
-from syncer.app.web.pipeline_report import LETTERS_MAX
 from syncer.app.web.rendering import page
-from syncer.app.web.status_board import Board, StatusBoard
 from syncer.core.key import document_id
 from syncer.ports import Clock
 

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from syncer.app.commands.serve import answering, listening
-from syncer.app.serve_settings import ServeSettings
+from syncer.app.http_server import answering, listening
 from syncer.ports import AsyncSearcher
 from tests.app.web.web import Look, no_reports, web_application
 
@@ -43,7 +42,7 @@ def _serve() -> Iterator[Serve]:
         ) -> str:
             app = web_application(searchers, look, **settings)
             bound = stack.enter_context(listening("127.0.0.1:0"))
-            stack.enter_context(answering(app, bound, ServeSettings(), ["articles"]))
+            stack.enter_context(answering(app, bound, 100, "serving"))
             return f"http://127.0.0.1:{bound.getsockname()[1]}"
 
         yield serve

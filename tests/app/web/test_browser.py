@@ -8,8 +8,8 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from syncer.app.pipeline_report import PipelineReport
 from syncer.app.status import PipelineStatus
-from syncer.app.web.pipeline_report import PipelineReport
 from syncer.core.error import SinkUnavailable
 from syncer.core.field import VectorField
 from syncer.core.search.request import Request

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from syncer.app.pipeline_report import PipelineReport
 from syncer.app.status import PipelineStatus
-from syncer.app.web.pipeline_report import PipelineReport
 from tests.app.web.conftest import Opening, Serve
 from tests.app.web.web import DOCUMENTS, memory
 

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 
 from syncer.adapters.clock import SystemClock
+from syncer.app.pipeline_report import PipelineReport, reports
 from syncer.app.redaction import redactor
 from syncer.app.settings import Settings
 from syncer.app.status import PipelineStatus
+from syncer.app.status_board import Sample
 from syncer.app.web.chart import HEIGHT, WIDTH, charts
-from syncer.app.web.pipeline_report import PipelineReport, reports
-from syncer.app.web.status_board import Sample
 from syncer.app.wiring import Application
 from syncer.core.error import StateUnavailable
 from tests.app.deployment import Deployment

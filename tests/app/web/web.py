@@ -14,11 +14,11 @@ from syncer.adapters.clock import SystemClock
 from syncer.adapters.elastic.search.searched import Searched
 from syncer.adapters.memory.searcher import MemorySearcher
 from syncer.app.api.application import application
+from syncer.app.pipeline_report import PipelineReport
 from syncer.app.serve_settings import ServeSettings
+from syncer.app.status_board import StatusBoard
 from syncer.app.web.outline import outline
 from syncer.app.web.pages import WebPages
-from syncer.app.web.pipeline_report import PipelineReport
-from syncer.app.web.status_board import StatusBoard
 from syncer.core.field import Field, VectorField
 from syncer.core.search.request import Mode, Request
 from syncer.core.search.result import Hit, Result

@@ -12,8 +12,8 @@ from threading import Lock, Thread
 
 import structlog
 
+from syncer.app.pipeline_report import PipelineReport
 from syncer.app.redaction import Redact, redactor
-from syncer.app.web.pipeline_report import PipelineReport
 from syncer.core.error import SyncerError
 from syncer.ports import Clock
 
@@ -112,6 +112,11 @@ class StatusBoard:
             except TimeoutError:
                 with self._lock:
                     self._trouble = self._trouble or "the servers take long to answer"
+        return self.last
+
+    @property
+    def last(self) -> Board:
+        """What is known, however old it is."""
         with self._lock:
             samples = {name: tuple(kept) for name, kept in self._samples.items()}
             return Board(self._last, self._age(), self._trouble, samples)

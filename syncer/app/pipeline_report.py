@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from syncer.app.commands.indices import ListedIndex, listed_indices
 from syncer.app.commands.schedule import ScheduledJob, scheduled
@@ -28,7 +28,7 @@ class PipelineReport:
     notes: Sequence[str] = ()
     letters: Sequence[LetterGroup] = ()
     indices: Sequence[ListedIndex] = ()
-    jobs: Sequence[ScheduledJob] = field(default_factory=tuple)
+    jobs: Sequence[ScheduledJob] = ()
 
     @property
     def written(self) -> int | None:

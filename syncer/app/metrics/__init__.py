@@ -1,0 +1,1 @@
+"""What syncer tells Prometheus."""
