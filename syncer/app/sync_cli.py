@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from syncer.app.argument import Json, Pipeline, Pipelines, SomePipelines
+from syncer.app.argument import Json, Pipeline, Pipelines, SomePipelines, examples
 from syncer.core.run import RunJob
 
 # Commands are imported where they are called: `syncer --help` must not wait for torch, nor for any client.
@@ -19,17 +19,17 @@ Print = Annotated[bool, typer.Option("--print", help="Print the SQL, and run not
 
 @app.command()
 def migrate(context: typer.Context) -> None:
-    """Create the state schema, or upgrade it."""
+    """Create the state schema, or upgrade it to what this version needs; may be repeated. All or nothing."""
     from syncer.app.commands.migrate import migrate as command
 
     raise typer.Exit(command(context.obj))
 
 
-@app.command()
+@app.command(epilog=examples("syncer run", "syncer run articles --listen 127.0.0.1:9187", "syncer run --once --json"))
 def run(
     context: typer.Context,
     pipelines: Pipelines = None,
-    once: Annotated[bool, typer.Option("--once", help="Catch up and exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Deliver what is committed by now, and exit.")] = False,
     listen: Annotated[
         str | None,
         typer.Option(
@@ -41,7 +41,10 @@ def run(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Load the index if need be, then follow changes until SIGTERM."""
+    """Load the index if need be, then follow changes until SIGTERM; servers that are away are waited for.
+
+    A second process on the same state stands by, and goes on within ten seconds where the first one ends.
+    """
     from syncer.app.commands.run import run as follow
     from syncer.app.commands.run import run_once
 
@@ -51,7 +54,7 @@ def run(
     raise typer.Exit(follow(context.obj, pipelines or [], listen=listen))
 
 
-@app.command()
+@app.command(epilog=examples("syncer backfill articles --workers 4"))
 def backfill(
     context: typer.Context,
     pipeline: Pipeline,
@@ -66,7 +69,13 @@ def backfill(
     raise typer.Exit(backfill_pipeline(context.obj, pipeline, restart=restart, workers=workers))
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "syncer resync articles --ids 1,2,3",
+        'syncer resync articles --where "author_id = 7"',
+        "syncer resync articles --since 2026-01-31T12:00Z",
+    )
+)
 def resync(
     context: typer.Context,
     pipeline: Pipeline,
@@ -88,21 +97,24 @@ def resync(
     raise typer.Exit(command(context.obj, pipeline, Rows(ids, ids_file, where, since)))
 
 
-@app.command()
+@app.command(epilog=examples("syncer check", "syncer check articles --show-sql"))
 def check(
     context: typer.Context,
     pipelines: Pipelines = None,
     show_sql: Annotated[bool, typer.Option("--show-sql", help="Print the SQL of remedies, and that of reads.")] = False,
+    show_mapping: Annotated[
+        bool, typer.Option("--show-mapping", help="Print the mapping and settings of the index, as JSON.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compare the configuration with the real source, state and index; every finding has its remedy."""
     from syncer.app.commands.check import check as command
 
     context.obj.json = json
-    raise typer.Exit(command(context.obj, pipelines or [], show_sql=show_sql))
+    raise typer.Exit(command(context.obj, pipelines or [], show_sql=show_sql, show_mapping=show_mapping))
 
 
-@app.command()
+@app.command(epilog=examples("syncer status", "syncer status articles --json"))
 def status(context: typer.Context, pipelines: Pipelines = None, json: Json = False) -> None:
     """Show how far each pipeline is, and what holds it up."""
     from syncer.app.commands.status import status as command
@@ -111,7 +123,7 @@ def status(context: typer.Context, pipelines: Pipelines = None, json: Json = Fal
     raise typer.Exit(command(context.obj, pipelines or []))
 
 
-@app.command()
+@app.command(epilog=examples("syncer install-triggers articles", "syncer install-triggers articles --print"))
 def install_triggers(context: typer.Context, pipeline: Pipeline, only_print: Print = False, json: Json = False) -> None:
     """Note what is deleted from the table, so that its document goes. Repeat it when a partition was added."""
     from syncer.app.commands.triggers import install_triggers as command
@@ -147,7 +159,7 @@ def resume(context: typer.Context, pipelines: SomePipelines, json: Json = False)
     raise typer.Exit(command(context.obj, pipelines))
 
 
-@app.command()
+@app.command(epilog=examples("syncer verify articles", "syncer verify articles --deep --repair"))
 def verify(
     context: typer.Context,
     pipeline: Pipeline,
@@ -174,7 +186,7 @@ def schedule(context: typer.Context, pipelines: Pipelines = None, json: Json = F
     raise typer.Exit(command(context.obj, pipelines or []))
 
 
-@app.command()
+@app.command(epilog=examples("syncer history articles --job verify --limit 5"))
 def history(
     context: typer.Context,
     pipelines: Pipelines = None,

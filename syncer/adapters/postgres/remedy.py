@@ -81,6 +81,22 @@ def joining_index(table: Table, columns: Sequence[str], *, partitioned: bool) ->
     return _create_index("INDEX", table, tuple(columns), partitioned=partitioned)
 
 
+def add_key(table: Table) -> str:
+    """Make the key's columns the primary key; without any: number the rows."""
+    if table.key:
+        return f"ALTER TABLE {_relation(table)} ADD PRIMARY KEY ({', '.join(map(qualified, table.key))});"
+    return (
+        f"ALTER TABLE {_relation(table)} ADD COLUMN {qualified('id')} bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;"
+    )
+
+
+def add_watermark(table: Table, *, partitioned: bool) -> str:
+    """Add the watermark, with its index and its trigger."""
+    column = f"{qualified(table.watermark_column.name)} timestamptz NOT NULL DEFAULT now()"
+    index = polling_index(table, partitioned=partitioned)
+    return f"ALTER TABLE {_relation(table)} ADD COLUMN {column};\n{index}\n{touch_trigger(table)}"
+
+
 def stamp_missing(table: Table) -> str:
     """Give a watermark to the rows that have none."""
     watermark = qualified(table.watermark_column.name)

@@ -20,7 +20,7 @@ def check(application: Application, names: Sequence[str]) -> Sequence[Finding]:
     settings = application.settings
     source = found_by("source.url", lambda: check_source(application))
     state = found_by(settings.state_setting, lambda: check_state(application)) if _works(source) else []
-    elastic = found_by("elasticsearch", lambda: check_elasticsearch(application))
+    elastic = found_by("elasticsearch", lambda: check_elasticsearch(application, names))
     model: Sequence[Finding] = []
     if any(settings.pipelines[name].embedding for name in names):
         model = found_by("embedding.model", lambda: check_model(application))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from syncer.app.exit_code import ExitCode, exit_code
@@ -18,6 +18,8 @@ class Severity(StrEnum):
     ERROR = "error"
     #: It works, but slower than it could, or only as long as others keep to what cannot be seen from here.
     WARNING = "warning"
+    #: It works; another way is safer.
+    ADVICE = "advice"
     #: As it should be.
     INFO = "info"
 
@@ -37,6 +39,12 @@ class Finding:
     #: What this finding alone would end the command with.
     exit_code: ExitCode = ExitCode.REMAINDER
 
+    def redacted(self, redact: Callable[[str], str]) -> Finding:
+        """Return the finding without secrets: an error may be in the words of a server that quotes them."""
+        if self.severity is not Severity.ERROR:
+            return self
+        return replace(self, what=redact(self.what), remedy=redact(self.remedy))
+
     def document(self) -> Mapping[str, str]:
         return {
             "severity": self.severity.value,
@@ -55,6 +63,11 @@ _NAMED = re.compile(r"((?:source|state|elasticsearch|embedding|pipelines)(?:\.[^
 def info(setting: str, what: str) -> Finding:
     """Return a finding that asks for nothing."""
     return Finding(Severity.INFO, setting, what, exit_code=ExitCode.DONE)
+
+
+def advice(setting: str, what: str, consequence: str, remedy: str) -> Finding:
+    """Return a finding that may be left as it is."""
+    return Finding(Severity.ADVICE, setting, what, consequence, remedy, exit_code=ExitCode.DONE)
 
 
 def found_by(setting: str, look: Callable[[], Iterable[Finding]]) -> Sequence[Finding]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from syncer.adapters.elastic.client import server
+from syncer.adapters.elastic.privilege import lacking as lacking_in_elasticsearch
+from syncer.adapters.elastic.privilege import to_write
+from syncer.adapters.postgres.encryption import encryption
+from syncer.adapters.postgres.grant import lacking, to_keep_state
 from syncer.adapters.postgres.inspection import role, shares_backends
 from syncer.adapters.postgres.migrate import revision
 from syncer.adapters.postgres.remedy import grant_create, grant_stats
 from syncer.adapters.postgres.session import Session
 from syncer.app.blueprint import Blueprint
+from syncer.app.check.encryption import database_on_the_way, model_server_on_the_way, search_on_the_way
 from syncer.app.check.finding import Finding, Severity, info
 from syncer.app.pipeline_vectors import prove_pieces
 from syncer.app.wiring import Application
@@ -60,6 +65,16 @@ def check_state(application: Application) -> Iterator[Finding]:
         if settings.state.url:
             yield info(setting, f"PostgreSQL {found.major}, database {found.database}, as {found.name}")
             yield from _postgres(setting, session, second)
+        if denied := lacking(session, to_keep_state(schema)):
+            yield Finding(
+                Severity.ERROR,
+                "state.schema",
+                f"{found.name} lacks {'; '.join(map(str, denied))}",
+                "what needs it fails",
+                "grant it; syncer grants prints all that is needed",
+                "\n".join(grant.to(found.name) for grant in denied),
+            )
+            return
         current, needed = revision(settings.state_url.get_secret_value(), schema, setting=setting)
     finally:
         session.close()
@@ -78,10 +93,21 @@ def check_state(application: Application) -> Iterator[Finding]:
     )
 
 
-def check_elasticsearch(application: Application) -> Iterator[Finding]:
-    """Look at Elasticsearch."""
+def check_elasticsearch(application: Application, names: Sequence[str]) -> Iterator[Finding]:
+    """Look at Elasticsearch, and what it allows for these pipelines."""
     found = server(application.elasticsearch)
     yield info("elasticsearch", f"{found.product} {found.version}")
+    aliases = [application.settings.alias(name) for name in names]
+    # What ageing takes besides is tried with it.
+    if denied := lacking_in_elasticsearch(application.elasticsearch, to_write(aliases, ages=False)):
+        yield Finding(
+            Severity.ERROR,
+            "elasticsearch",
+            f"this user or API key lacks {'; '.join(denied)}",
+            "what needs it fails",
+            "grant it; syncer grants prints the least role that is needed, and an API key",
+        )
+    yield from search_on_the_way(application.settings)
 
 
 def check_model(application: Application) -> Iterator[Finding]:
@@ -89,6 +115,7 @@ def check_model(application: Application) -> Iterator[Finding]:
     model = application.settings.embedding.model
     application.embedder.load()
     yield info("embedding.model", f"{model}: vectors of {application.embedder.dims} dimensions")
+    yield from model_server_on_the_way(application.settings)
 
 
 def check_vectors(application: Application, plan: Blueprint) -> Iterator[Finding]:
@@ -123,3 +150,4 @@ def _postgres(setting: str, session: Session, second: Session) -> Iterator[Findi
             "session settings and locks end up with others, so that nothing that syncer promises holds",
             "connect directly, or through a pool in session mode",
         )
+    yield from database_on_the_way(setting, encryption(session))

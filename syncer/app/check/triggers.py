@@ -133,7 +133,7 @@ def _faults(facts: TriggerFacts) -> Iterator[tuple[str, str]]:
 def _privilege(setting: str, schema: str, facts: TriggerFacts) -> Finding:
     reader = facts.around.reader
     if facts.readable:
-        what, consequence = f"{reader} may not delete from {schema}.tombstones", "what was read is never pruned"
+        what, consequence = f"{reader} may not delete from {schema}.tombstones", "what was read is never pruned"  # noqa: S608  # prose
     else:
         what, consequence = f"{reader} may not read {schema}.tombstones", "the pipeline stops"
     severity = Severity.WARNING if facts.readable else Severity.ERROR

@@ -1,0 +1,1 @@
+"""A first configuration, made from what is in a database."""
