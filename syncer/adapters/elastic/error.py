@@ -27,6 +27,9 @@ _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 NOT_OF_A_ROW = frozenset({"index_not_found_exception", "index_closed_exception", "security_exception"})
 
 
+_GRANT = "grant this privilege to the user or API key: `syncer grants` prints the least that are needed"
+
+
 class CredentialsForgotten(TransportError):
     """The server refuses credentials that it took before."""
 
@@ -73,7 +76,7 @@ def failure(status: int, kind: str, reason: str, retry_after: float | None = Non
     if kind == "cluster_block_exception" or status in _PASSING_STATUS:
         return SinkUnavailable(f"elasticsearch: {said}", retry_after=retry_after)
     if kind == "security_exception" or status == 403:
-        return AccessDenied(f"elasticsearch: {said}", hint="grant this privilege to the user or API key")
+        return AccessDenied(f"elasticsearch: {said}", hint=_GRANT)
     if kind == "index_not_found_exception":
         return IndexMissing(f"elasticsearch: {said}", hint="it was deleted, or never built: syncer rebuild PIPELINE")
     if kind == "index_closed_exception":

@@ -24,6 +24,8 @@ from syncer.core.outcome import Deferred, Outcome, Rejected, classify
 #: A whole request that is refused with one of these is sent again in halves, until the row is found that is to blame.
 _BLAMES_A_ROW = frozenset({400, 413})
 _PUTS_OFF = frozenset({429, 503})
+#: The one refusal that passes: nobody may write to the index for now.
+_BLOCKED = "cluster_block_exception"
 #: From here on vectors may be sent as base64.
 _PACKED_VECTORS = (9, 3)
 #: What is read of each item of an answer: half of it, which is worth a fifth of this process's time in a load.
@@ -148,7 +150,8 @@ class ElasticSink:
         if "error" not in answer:
             return classify(operation, status, result=answer.get("result", ""))
         kind, reason = cause(answer)
-        if kind in NOT_OF_A_ROW:
+        # A refusal of any kind: were it a dead letter, a key that lost a privilege would bury the table.
+        if kind in NOT_OF_A_ROW or (status == 403 and kind != _BLOCKED):
             raise failure(status, kind, reason)
         return self._never_fits(action, status, kind) or classify(operation, status, kind, reason)
 

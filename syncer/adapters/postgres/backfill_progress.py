@@ -19,10 +19,10 @@ from syncer.core.settlement import Settlement
 class PostgresBackfillProgress:
     """Implements `BackfillProgress`: every statement runs on the session that holds the backfill."""
 
-    def __init__(self, held: HeldSession, tables: Tables, index: str) -> None:
+    def __init__(self, held: HeldSession, tables: Tables, settlements: SettlementStore, index: str) -> None:
         self._held = held
         self._table = tables.backfill_ranges
-        self._settlements = SettlementStore(tables)
+        self._settlements = settlements
         self._index = index
 
     def ranges(self) -> Sequence[KeyRange]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -26,12 +26,15 @@ class PostgresRun:
     Raises LeaseLost.
     """
 
-    def __init__(self, held: HeldSession, another: Lend, tables: Tables, pipeline: str, job: str) -> None:
-        """another: lends a connection where the held session is gone."""
+    def __init__(
+        self, held: HeldSession, another: Lend, tables: Tables, pipeline: str, job: str, redact: Callable[[str], str]
+    ) -> None:
+        """another: lends a connection where the held session is gone. redact: takes secrets out of what is told."""
         self._held = held
         self._another = another
         self._table = tables.runs
         self._of = {"pipeline": pipeline, "job": job}
+        self._redact = redact
         self._id: int | None = None
 
     @property
@@ -63,7 +66,7 @@ class PostgresRun:
 
     def end(self, at: datetime, outcome: RunOutcome, detail: Mapping[str, Any]) -> None:
         """Enter how the run has ended. Raises StateUnavailable."""
-        values = {"finished_at": at, "outcome": outcome, "detail": _storable(detail)}
+        values = {"finished_at": at, "outcome": outcome, "detail": _storable(detail, self._redact)}
         ended = update(self._table).where(self._table.c.id == self._id).values(values)
         try:
             with self._held.use() as connection:
@@ -84,7 +87,11 @@ class PostgresHistory:
     Raises StateUnavailable, and ConfigurationError without a schema.
     """
 
-    def __init__(self, url: str, schema: str, *, setting: str = "state.url") -> None:
+    def __init__(
+        self, url: str, schema: str, *, setting: str = "state.url", redact: Callable[[str], str] = str
+    ) -> None:
+        """redact: takes secrets out of how a run has ended, before it is stored."""
+        self._redact = redact
         self._url = url
         self._schema = schema
         self._setting = setting
@@ -108,7 +115,7 @@ class PostgresHistory:
         )
         held = HeldSession(session, self._lock_on(pipeline, job), f"the {job} of pipeline {pipeline!r}")
         held.take(self._transaction)
-        return PostgresRun(held, self._afresh, self._tables, pipeline, job)
+        return PostgresRun(held, self._afresh, self._tables, pipeline, job, self._redact)
 
     def newest_due(self, pipeline: str, job: str, schedule: str, limit: int) -> Sequence[Run]:
         """Return the newest runs by this schedule."""
@@ -189,10 +196,11 @@ def _from_row(row: Row[Any]) -> Run:
     )
 
 
-def _storable(value: Any) -> Any:
-    """Return a JSON value without the characters that JSONB refuses: ids in Elasticsearch may have them."""
+def _storable(value: Any, redact: Callable[[str], str]) -> Any:
+    """Return a JSON value without secrets, and without the characters that JSONB refuses: ids in Elasticsearch may have
+    them."""
     if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        return redact(value).replace("\0", "\ufffd").encode(errors="replace").decode()
     if isinstance(value, Mapping):
-        return {_storable(name): _storable(inner) for name, inner in value.items()}
-    return [_storable(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {_storable(name, str): _storable(inner, redact) for name, inner in value.items()}
+    return [_storable(inner, redact) for inner in value] if isinstance(value, list | tuple) else value

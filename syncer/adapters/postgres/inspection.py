@@ -157,6 +157,19 @@ def table_facts(session: Session, table: Table) -> TableFacts:
     )
 
 
+def secured(session: Session, tables: Sequence[tuple[str, str]]) -> bool:
+    """Tell whether row-level security is on for one of these tables, given as schema and name."""
+    on = text("""
+        SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                         JOIN unnest(CAST(:schemas AS text[]), CAST(:names AS text[])) AS t (schema, name)
+                           ON n.nspname = t.schema AND c.relname = t.name
+                        WHERE c.relrowsecurity)
+    """)
+    with session.use() as connection:
+        schemas, names = ([table[part] for table in tables] for part in (0, 1))
+        return bool(connection.scalar(on, {"schemas": schemas, "names": names}))
+
+
 def load_progress(session: Session, schema: str, index: str) -> tuple[int, int] | None:
     """Return rows settled and rows in all of an unfinished backfill; None: there is none."""
     ranges = Tables(schema).backfill_ranges

@@ -31,12 +31,12 @@ class PostgresLease:
     they look at the epoch, so that they end even where a proxy or a mistake has made the lock worthless.
     """
 
-    def __init__(self, held: HeldSession, tables: Tables, index: str) -> None:
+    def __init__(self, held: HeldSession, tables: Tables, settlements: SettlementStore, index: str) -> None:
         """Begin the next epoch. Raises LeaseLost where the index is not registered (any more)."""
         self._held = held
         self._tables = tables
         self._records = IndexRecords(tables)
-        self._settlements = SettlementStore(tables)
+        self._settlements = settlements
         self._fan_outs = FanOutStore(tables)
         self._sequence = VersionSequence(str(tables.metadata.schema))
         self.index = index

@@ -7,17 +7,23 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, column, func, literal, select, table, text
+from sqlalchemy import Connection, column, select, table, text
 from sqlalchemy.schema import CreateSchema
 
 import syncer
 from syncer.adapters.postgres.advisory_lock import AdvisoryLock
 from syncer.adapters.postgres.session import STATE_SETTINGS, Session
-from syncer.adapters.postgres.tables import qualified
 from syncer.core.error import AccessDenied, ConfigurationError, StateUnavailable
 
 #: An upgrade may rewrite a table; and who comes second waits for the first.
 _SETTINGS = {**STATE_SETTINGS, "statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+
+# By the catalogue, not by to_regclass(): that fails for a role that may not use the schema, before it is told what to
+# be granted.
+_THERE = text("""
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                WHERE n.nspname = :schema AND c.relname = 'alembic_version')
+""")
 
 
 def migrate(url: str, schema: str, *, setting: str = "state.url") -> tuple[str | None, str]:
@@ -101,8 +107,7 @@ def _head(config: Config) -> str:
 
 
 def _current(connection: Connection, schema: str) -> str | None:
-    there = func.to_regclass(literal(qualified(schema, "alembic_version"))).is_not(None)
-    if not connection.scalar(select(there)):
+    if not connection.scalar(_THERE, {"schema": schema}):
         return None
     version = connection.scalar(select(column("version_num")).select_from(table("alembic_version", schema=schema)))
     return None if version is None else str(version)

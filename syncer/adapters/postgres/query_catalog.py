@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from syncer.adapters.postgres.catalog import check_rows, described_columns
@@ -15,6 +15,17 @@ from syncer.core.error import ConfigurationError
 from syncer.core.table import Column, Table
 
 _HINT = "it must be one SELECT, as it could stand in FROM (…)"
+
+# What a view reads, its rule depends on.
+_VIEW = "syncer_query"
+_READ_BY_VIEW = text("""
+SELECT DISTINCT n.nspname AS schema, c.relname AS name
+  FROM pg_rewrite AS r JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+  JOIN pg_class AS c ON d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid AND c.oid <> r.ev_class
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE r.ev_class = to_regclass(:view)
+ ORDER BY 1, 2
+""")
 
 
 def read_query(
@@ -40,6 +51,19 @@ def read_query(
         check_stable_query(connection, table, query, f"{setting}.query")
         check_rows(connection, table, setting)
     return table
+
+
+def relations_of(session: Session, table: Table) -> Sequence[tuple[str, str]]:
+    """Return the tables and views that a query reads, as schema and name: a temporary view of it, which takes no right
+    to read them, is made and dropped."""
+    with session.transaction() as connection:
+        connection.execute(text("SET TRANSACTION READ WRITE"))
+        connection.exec_driver_sql(
+            f'CREATE TEMPORARY VIEW "{_VIEW}" AS {table.query}', execution_options={"no_parameters": True}
+        )
+        found = connection.execute(_READ_BY_VIEW, {"view": f"pg_temp.{_VIEW}"}).all()
+        connection.exec_driver_sql(f'DROP VIEW "pg_temp"."{_VIEW}"')
+    return [(row.schema, row.name) for row in found]
 
 
 def _columns(connection: Connection, query: str, setting: str) -> Mapping[str, Column]:

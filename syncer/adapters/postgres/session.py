@@ -88,13 +88,14 @@ LASTING_SETTINGS: Mapping[str, str] = {
 _ENDED_BY_THE_SERVER = frozenset({"55P03", "25P03", "25P04"})
 
 _SOURCE_GRANT = (
-    "grant SELECT on the table, and BYPASSRLS to the role where row level security is on; see `syncer check`"
+    "grant SELECT on the table, and BYPASSRLS to the role where row level security is on: "
+    "`syncer grants` prints the SQL; see `syncer check`"
 )
 
 #: What a role needs that runs syncer, and did not create the state schema.
 _STATE_GRANT = (
     "grant USAGE on the state schema, SELECT, INSERT, UPDATE, DELETE on all its tables, "
-    "and USAGE, SELECT, UPDATE on its sequence"
+    "and SELECT, UPDATE on its sequence: `syncer grants` prints the SQL"
 )
 
 
@@ -248,6 +249,8 @@ def _without_state(error: DBAPIError, reason: str, setting: str) -> SyncerError 
         return ConfigurationError(reason, hint=f"check the options in {setting}")
     if "authentication failed" in reason or "no password supplied" in reason or "no pg_hba.conf entry" in reason:
         return CredentialsRefused(reason, hint=f"check user and password in {setting}")
+    if "permission denied for database" in reason:
+        return AccessDenied(reason, hint="grant CONNECT on the database: `syncer grants` prints the SQL")
     if reason.endswith("does not exist") or "connection is bad: invalid" in reason:
         return ConfigurationError(reason, hint=f"check database, user and options in {setting}")
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -35,13 +35,16 @@ class PostgresStateStore:
     The schema must be there: see `migrate`.
     """
 
-    def __init__(self, url: str, schema: str, *, setting: str = "state.url") -> None:
+    def __init__(
+        self, url: str, schema: str, *, setting: str = "state.url", redact: Callable[[str], str] = str
+    ) -> None:
+        """redact: takes secrets out of what others say, before it is stored."""
         self._url = url
         self._schema = schema
         self._setting = setting
         self._tables = Tables(schema)
         self._records = IndexRecords(self._tables)
-        self._settlements = SettlementStore(self._tables)
+        self._settlements = SettlementStore(self._tables, redact)
         self._sequence = VersionSequence(schema)
         self._lock = threading.Lock()
         self._session = Session(
@@ -49,8 +52,10 @@ class PostgresStateStore:
             setting=setting,
             settings=STATE_SETTINGS,
             unavailable=StateUnavailable,
-            on_connect=self._sequence.raise_to_clock,
+            on_connect=self._connected,
         )
+        #: On this connection. Not on every one: who only reads need not have the right to.
+        self._raised = False
 
     def close(self) -> None:
         """Disconnect; the next call connects again. Leases and backfills stay."""
@@ -59,6 +64,9 @@ class PostgresStateStore:
 
     def draw(self) -> int:
         with self._use() as connection:
+            if not self._raised:
+                self._sequence.raise_to_clock(connection)
+                self._raised = True
             return self._sequence.draw(connection)
 
     def raise_above(self, version: int) -> None:
@@ -93,13 +101,13 @@ class PostgresStateStore:
     def acquire(self, index: str) -> PostgresLease:
         held = self._hold(index, "lease")
         try:
-            return PostgresLease(held, self._tables, index)
+            return PostgresLease(held, self._tables, self._settlements, index)
         except BaseException:
             held.release()
             raise
 
     def backfill(self, index: str) -> PostgresBackfillProgress:
-        return PostgresBackfillProgress(self._hold(index, "backfill"), self._tables, index)
+        return PostgresBackfillProgress(self._hold(index, "backfill"), self._tables, self._settlements, index)
 
     def record(self, index: str, settlement: Settlement) -> int:
         assert not settlement.checkpoints
@@ -222,6 +230,9 @@ class PostgresStateStore:
 
     def _lock_on(self, index: str, what: str) -> AdvisoryLock:
         return AdvisoryLock.on(self._schema, what, index)
+
+    def _connected(self, _: Connection) -> None:
+        self._raised = False
 
     @contextmanager
     def _use(self) -> Iterator[Connection]:

@@ -154,6 +154,20 @@ class Tables:
             Column("pid", Integer, nullable=False),
         )
         Index("runs_newest", self.runs.c.pipeline, self.runs.c.job, self.runs.c.id)
+        self.alerts = Table(
+            "alerts",
+            self.metadata,
+            Column("scope", Text, primary_key=True),
+            Column("digest", LargeBinary, primary_key=True),
+            Column("name", Text, nullable=False),
+            Column("labels", JSONB, nullable=False),
+            Column("severity", Text, nullable=False),
+            Column("message", Text, nullable=False),
+            Column("remedy", Text, nullable=False),
+            Column("since", _TIME, nullable=False),
+            Column("fired_at", _TIME),
+            Column("quiet_since", _TIME),
+        )
 
     def _index(self) -> Column[str]:
         return Column("index", Text, ForeignKey(self.indices.c.name, ondelete="CASCADE"), primary_key=True)

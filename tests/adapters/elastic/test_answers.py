@@ -127,6 +127,7 @@ def test_a_lost_answer_is_not_sent_again(scripted_sink: Any) -> None:
             Answer(200, {"items": [{"index": {"_id": "1", "status": 403, "error": {"type": "security_exception"}}}]}),
             AccessDenied,
         ),
+        (Answer(200, {"items": [{"index": {"_id": "1", "status": 403, "error": {"type": "else"}}}]}), AccessDenied),
     ],
 )
 def test_what_no_row_is_to_blame_for_is_raised(scripted_sink: Any, answer: Answer, error: type[SyncerError]) -> None:

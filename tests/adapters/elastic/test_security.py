@@ -22,6 +22,7 @@ from syncer.adapters.elastic.client import ElasticConnection, connect, server
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.limit import read_limits
 from syncer.adapters.elastic.mapping import IndexSettings, mapping
+from syncer.adapters.elastic.privilege import to_write
 from syncer.adapters.elastic.search.searched import Searched
 from syncer.adapters.elastic.search.searcher import ElasticSearcher
 from syncer.adapters.elastic.sink import ElasticSink
@@ -33,11 +34,8 @@ from syncer.core.index import write_alias
 from syncer.core.outcome import Applied
 from syncer.core.search.request import Mode, Request
 
-#: What syncer needs for a pipeline whose `index.alias` is `articles`, as the README has it.
-LEAST_PRIVILEGES: dict[str, Any] = {
-    "cluster": ["monitor"],
-    "indices": [{"names": ["articles", "articles-*"], "privileges": ["manage", "index", "delete", "read"]}],
-}
+#: What syncer needs for a pipeline whose `index.alias` is `articles`; docs/operation.md has the same.
+LEAST_PRIVILEGES = to_write(["articles"], ages=False)
 
 FIELDS = [Field("title", "title", "text")]
 VECTORS = [VectorField("v", "{title}", 2)]
