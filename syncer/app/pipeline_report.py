@@ -9,10 +9,13 @@ from syncer.app.commands.indices import ListedIndex, listed_indices
 from syncer.app.commands.schedule import ScheduledJob, scheduled
 from syncer.app.commands.status import notes
 from syncer.app.redaction import Redact
+from syncer.app.schedule_settings import Job
 from syncer.app.status import PipelineStatus, pipeline_status
 from syncer.app.wiring import Application
+from syncer.core.comparison import Difference
 from syncer.core.error import SyncerError
 from syncer.core.letter_group import LetterGroup, grouped
+from syncer.engine.verify import MOVING, UNREADABLE
 from syncer.ports import Clock
 
 #: Dead letters that are read to group them, the one open longest first; of the groups those that are shown.
@@ -36,6 +39,15 @@ class PipelineReport:
         name = self.status.record.name if self.status.record else None
         found = next((each.statistics for each in self.indices if each.name == name), None)
         return found.written if found else None
+
+    @property
+    def differences(self) -> float | None:
+        """What the last verification has found and not mended; None: there was none that came to its end."""
+        detail = next((job.last.detail for job in self.jobs if job.job is Job.VERIFY and job.last), {})
+        if not detail.get("complete"):
+            return None
+        found = sum(detail.get(kind, 0) for kind in (*Difference, UNREADABLE, MOVING))
+        return float(found - detail.get("repaired", 0))
 
 
 def reports(

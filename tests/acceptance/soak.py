@@ -25,7 +25,7 @@ class Taken:
     threads: float
     #: Of the process, to Postgres.
     connections: float
-    #: In all tables of the state schema but those of vectors.
+    #: In all tables of the state schema but those of vectors and of tombstones, which are kept for a day.
     state_rows: float
     #: Bytes of log since the moment before.
     log_bytes: float
@@ -37,7 +37,7 @@ class Taken:
 #: How much more the last third of a soak may take than the one before: a share, and what one measurement differs from
 #: the next by.
 GROWTH = 1.1
-NOISE = Taken(memory_mib=12, files=10, threads=8, connections=4, state_rows=300, log_bytes=4000)
+NOISE = Taken(memory_mib=12, files=10, threads=8, connections=4, state_rows=60, log_bytes=4000)
 
 
 def most(samples: Sequence[Taken]) -> Taken:
@@ -99,7 +99,7 @@ _CONNECTIONS = sql.SQL("SELECT count(*) FROM pg_stat_activity WHERE application_
 
 def _state_count(connection: psycopg.Connection) -> Callable[[], float]:
     tables = connection.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'syncer' AND tablename NOT LIKE '%vector%'"
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'syncer' AND tablename NOT IN ('embeddings', 'tombstones')"
     ).fetchall()
     counts = [sql.SQL("(SELECT count(*) FROM {})").format(sql.Identifier("syncer", name)) for (name,) in sorted(tables)]
     query = sql.SQL("SELECT {}").format(sql.SQL(" + ").join(counts))

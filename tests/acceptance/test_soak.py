@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 
 import httpx2
 import psycopg
@@ -19,6 +19,9 @@ from tests.services.proxy import Proxy, ProxyFactory
 ROWS = 2000
 #: Between two troubles.
 CALM_SECONDS = 12.0
+
+#: Yields how long to wait before it goes on.
+Waits = Generator[float, None, None]
 
 
 def test_nothing_grows(installation: Installation, proxy: ProxyFactory, soak_seconds: float) -> None:
@@ -63,16 +66,17 @@ def configure(installation: Installation, source: Proxy, index: Proxy) -> None:
 
 
 @contextmanager
-def repeating(name: str, work: Callable[[], Iterator[float]]) -> Iterator[None]:
-    """Do the work while the block runs: it yields how long to wait before it goes on."""
+def repeating(name: str, work: Callable[[], Waits]) -> Iterator[None]:
+    """Do the work while the block runs."""
     ended = threading.Event()
     failures: list[BaseException] = []
 
     def run() -> None:
         try:
-            for seconds in work():
-                if ended.wait(seconds):
-                    return
+            with closing(work()) as waits:
+                for seconds in waits:
+                    if ended.wait(seconds):
+                        return
         except BaseException as error:
             failures.append(error)
 
@@ -87,7 +91,7 @@ def repeating(name: str, work: Callable[[], Iterator[float]]) -> Iterator[None]:
         raise failures[0]
 
 
-def write(url: str) -> Iterator[float]:
+def write(url: str) -> Waits:
     """Insert, change and delete rows, about as many of each."""
     chance, next_id = random.Random(7), ROWS
     with psycopg.connect(url, autocommit=True) as connection:
@@ -100,7 +104,7 @@ def write(url: str) -> Iterator[float]:
             yield 0.05
 
 
-def scrape(url: str) -> Iterator[float]:
+def scrape(url: str) -> Waits:
     with httpx2.Client(base_url=url, timeout=30) as client:
         while True:
             assert client.get("/metrics").status_code == 200
@@ -108,7 +112,7 @@ def scrape(url: str) -> Iterator[float]:
             yield 5.0
 
 
-def trouble(source: Proxy, index: Proxy) -> Iterator[float]:
+def trouble(source: Proxy, index: Proxy) -> Waits:
     """Reset connections, and keep a server away for a moment."""
     chance = random.Random(11)
     while True:
@@ -118,8 +122,10 @@ def trouble(source: Proxy, index: Proxy) -> Iterator[float]:
             which.reset()
         else:
             which.stop()
-            yield 3.0
-            which.start()
+            try:
+                yield 3.0
+            finally:
+                which.start()
 
 
 def equal(installation: Installation) -> bool:

@@ -23,7 +23,7 @@ from syncer.core.error import AccessDenied, ConfigurationError, StateUnavailable
 from tests.contract.shared_state import execute
 
 ROOT = Path(__file__).parents[2]
-HEAD = "0008"
+HEAD = "0009"
 
 #: Any name is allowed, and has to be quoted.
 NAMES = ["syncer", "My-Schema", """user "a" 'b' %s :c \\ d.e"""]

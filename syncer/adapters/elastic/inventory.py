@@ -11,7 +11,7 @@ from syncer.adapters.elastic.aliases import meta_of
 from syncer.adapters.elastic.error import translate_errors
 
 #: What is put behind the alias: by `core.index.physical_name`, and where `check` tries a mapping.
-_OURS = r"-(\d{8}-\d{6}-\d{3}|check-[0-9a-f]{8})"
+OURS = r"-(\d{8}-\d{6}-\d{3}|check-[0-9a-f]{8})"
 
 
 def indices_of(client: Elasticsearch, pipeline: str, aliases: Iterable[str]) -> Sequence[str]:
@@ -29,7 +29,7 @@ def indices_of(client: Elasticsearch, pipeline: str, aliases: Iterable[str]) -> 
             filter_path="*.aliases,*.mappings._meta.syncer.pipeline",
             expand_wildcards="all",
         )
-    called = re.compile("|".join(re.escape(prefix) + _OURS for prefix in prefixes))
+    called = re.compile("|".join(re.escape(prefix) + OURS for prefix in prefixes))
     found = []
     for name, body in answer.body.items():
         meta = meta_of({"mappings": {}, **body})

@@ -9,10 +9,12 @@ from syncer.app.exit_code import ExitCode
 from syncer.app.http_server import answering, given_address, listening, require_server
 from syncer.app.invocation import Invocation
 from syncer.app.pipeline_report import reports
+from syncer.app.query_times import QueryTimes
 from syncer.app.readiness import searching
 from syncer.app.redaction import Redact
 from syncer.app.serve_settings import ServeSettings, host_and_port, reached_from_elsewhere
 from syncer.app.status_board import StatusBoard
+from syncer.app.watching import seen_on, watching
 from syncer.core.error import ConfigurationError
 from syncer.ports import Clock
 
@@ -32,18 +34,32 @@ def serve(invocation: Invocation, requested: Sequence[str], *, listen: str | Non
         where = settings.listen if listen is None else given_address(listen)
         prove_guarded(settings, where)
         require_server("syncer serve")
-        app = over_http(application, names, clock, invocation.redact)
+        board = StatusBoard(lambda: reports(application, clock, names, invocation.redact), clock, invocation.redact)
+        queries = QueryTimes(measured="syncer serve")
+        app = over_http(application, names, clock, invocation.redact, board, queries)
         with listening(where) as bound:
             # From now on there may be requests to finish.
             application.begun = True
-            with answering(app, bound, settings.requests, "serving", pipelines=names) as ended:
+            with (
+                answering(app, bound, settings.requests, "serving", pipelines=names) as ended,
+                watching(application, names, clock, seen_on(board), queries),
+            ):
                 while not ended.done() and not clock.wait(0.2):
                     pass
     return ExitCode.DONE
 
 
-def over_http(application: Application, names: Sequence[str], clock: Clock, redact: Redact) -> FastAPI:
+def over_http(
+    application: Application,
+    names: Sequence[str],
+    clock: Clock,
+    redact: Redact,
+    board: StatusBoard | None = None,
+    queries: QueryTimes | None = None,
+) -> FastAPI:
     """Return what answers for pipelines; reads the catalogue, and loads the model where one is needed.
+
+    board: left out, one of its own. queries: are told how long searches took.
 
     Raises ConfigurationError; SourceUnavailable.
     """
@@ -57,15 +73,22 @@ def over_http(application: Application, names: Sequence[str], clock: Clock, reda
 
     settings = application.settings.serve
     searched = {name: application.searched(name) for name in names}
-    board = StatusBoard(lambda: reports(application, clock, names, redact), clock, redact)
+    board = board or StatusBoard(lambda: reports(application, clock, names, redact), clock, redact)
     exported = registry(board)
+    measured = Measured(exported, clock)
+
+    def served(route: str, status: int, seconds: float) -> None:
+        measured.served(route, status, seconds)
+        if queries is not None and route.endswith("/search") and status < 400:
+            queries.add(clock.monotonic(), seconds)
+
     return answering_application(
         searchers(application, searched),
         settings,
         clock,
         web_pages(searched, board, settings, clock),
         [monitoring(board, exported, searching, guards=[unrestricted(settings)], tells=False)],
-        Measured(exported, clock).served,
+        served,
     )
 
 

@@ -118,6 +118,58 @@ PANELS: Sequence[Panel] = (
         of.REQUEST_SECONDS.help,
     ),
     Panel(
+        "Alerts",
+        "short",
+        {"{{alert}} {{pipeline}}{{node}}": f"max by (alert, pipeline, node) ({of.ALERT.name})"},
+        of.ALERT.help,
+    ),
+    Panel(
+        "A query of a shard, the mean",
+        "s",
+        {
+            "{{index}}": f"max by (index) (rate({of.INDEX_QUERY_SECONDS.name}[$__rate_interval]) "
+            f"/ rate({of.INDEX_QUERIES.name}[$__rate_interval]))"
+        },
+        "As Elasticsearch counts it, whoever asks.",
+    ),
+    Panel(
+        "Indexing of a document, the mean",
+        "s",
+        {
+            "{{index}}": f"max by (index) (rate({of.INDEX_WRITE_SECONDS.name}[$__rate_interval]) "
+            f"/ rate({of.INDEX_WRITES.name}[$__rate_interval]))"
+        },
+        "As Elasticsearch counts it, whoever writes.",
+    ),
+    Panel(
+        "Nodes",
+        "percentunit",
+        {
+            "heap of {{node}}": f"max by (node) ({of.NODE_HEAP.name})",
+            "disk of {{node}}": f"max by (node) ({of.NODE_DISK.name})",
+        },
+        "How full they are.",
+    ),
+    Panel(
+        "Refused by nodes",
+        "ops",
+        {
+            "{{node}} {{pool}}": f"max by (node, pool) (rate({of.NODE_REJECTED.name}[$__rate_interval]))",
+            "{{node}} breakers": f"max by (node) (rate({of.NODE_TRIPPED.name}[$__rate_interval]))",
+        },
+        of.NODE_REJECTED.help,
+    ),
+    Panel(
+        "Waiting",
+        "short",
+        {
+            "{{node}} {{pool}}": f"max by (node, pool) ({of.NODE_QUEUE.name})",
+            "unassigned shards": f"max({of.UNASSIGNED.name})",
+            "pending tasks": f"max({of.PENDING.name})",
+        },
+        "Tasks, shards without a place, and changes of the cluster's state.",
+    ),
+    Panel(
         "Memory",
         "bytes",
         {"{{instance}}": f"process_resident_memory_bytes * on (instance, job) group_left {of.INFO.name}"},

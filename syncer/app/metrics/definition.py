@@ -148,4 +148,53 @@ JOB_STARTED = Definition(
     ("pipeline", "job", "outcome"),
 )
 
+# Seen by the watch of `syncer run`.
+
+ALERT = Definition(
+    "syncer_alert_firing",
+    Kind.GAUGE,
+    "1 for what people were told of, and has not passed.",
+    ("alert", "severity", "pipeline", "node"),
+)
+CLUSTER_STATUS = Definition(
+    "syncer_cluster_status", Kind.GAUGE, "1 for the status of the cluster: green, yellow or red.", ("status",)
+)
+UNASSIGNED = Definition("syncer_cluster_unassigned_shards", Kind.GAUGE, "Copies of shards without a place.", ())
+PENDING = Definition(
+    "syncer_cluster_pending_tasks", Kind.GAUGE, "Changes of the cluster's state that wait for the master.", ()
+)
+NODE_HEAP = Definition("syncer_node_heap_used_ratio", Kind.GAUGE, "Of a node's heap, what is used.", ("node",))
+NODE_DISK = Definition("syncer_node_disk_used_ratio", Kind.GAUGE, "Of a node's disk, what is used.", ("node",))
+NODE_SHARDS = Definition("syncer_node_shards", Kind.GAUGE, "Shards on a node.", ("node",))
+NODE_QUEUE = Definition(
+    "syncer_node_queue_tasks", Kind.GAUGE, "Tasks that wait for a thread, by pool: search, write.", ("node", "pool")
+)
+NODE_REJECTED = Definition(
+    "syncer_node_rejected_total",
+    Kind.COUNTER,
+    "Tasks that a node has refused, for the queue was full.",
+    ("node", "pool"),
+)
+NODE_TRIPPED = Definition(
+    "syncer_node_breakers_tripped_total",
+    Kind.COUNTER,
+    "Requests that a circuit breaker of a node has refused.",
+    ("node",),
+)
+INDEX_QUERIES = Definition(
+    "syncer_index_queries_total", Kind.COUNTER, "Queries on the shards of an index.", ("pipeline", "index")
+)
+INDEX_QUERY_SECONDS = Definition(
+    "syncer_index_query_seconds_total", Kind.COUNTER, "How long they have taken.", ("pipeline", "index")
+)
+INDEX_WRITES = Definition(
+    "syncer_index_writes_total",
+    Kind.COUNTER,
+    "Documents that the shards of an index have indexed.",
+    ("pipeline", "index"),
+)
+INDEX_WRITE_SECONDS = Definition(
+    "syncer_index_write_seconds_total", Kind.COUNTER, "How long that has taken.", ("pipeline", "index")
+)
+
 DEFINITIONS: tuple[Definition, ...] = tuple(each for each in list(globals().values()) if isinstance(each, Definition))

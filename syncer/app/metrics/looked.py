@@ -12,11 +12,8 @@ from syncer import __version__
 from syncer.app.metrics import definition as of
 from syncer.app.metrics.definition import Definition
 from syncer.app.pipeline_report import PipelineReport
-from syncer.app.schedule_settings import Job
 from syncer.app.status_board import Board
-from syncer.core.comparison import Difference
 from syncer.core.overview import Overview
-from syncer.engine.verify import MOVING, UNREADABLE
 
 #: The values of the labels behind `pipeline`, and a number.
 Value = tuple[Sequence[str], float]
@@ -109,15 +106,6 @@ def _jobs(report: PipelineReport) -> Iterator[Value]:
             yield (job.job.value, job.last.outcome.value), job.last.started_at.timestamp()
 
 
-def _differences(report: PipelineReport) -> float | None:
-    """Return what the last verification has left; None: there was none that came to its end."""
-    detail = next((job.last.detail for job in report.jobs if job.job is Job.VERIFY and job.last), {})
-    if not detail.get("complete"):
-        return None
-    found = sum(detail.get(kind, 0) for kind in (*Difference, UNREADABLE, MOVING))
-    return float(found - detail.get("repaired", 0))
-
-
 def _bytes(report: PipelineReport) -> float | None:
     name = report.status.record.name if report.status.record else None
     found = next((each.statistics for each in report.indices if each.name == name), None)
@@ -150,6 +138,6 @@ _LOOKED = (
         _one(lambda report: bool(report.status.record.verify_needed) if report.status.record else None),
     ),
     _Looked(of.VERIFIED, _one(_verified)),
-    _Looked(of.VERIFY_DIFFERENCES, _one(_differences)),
+    _Looked(of.VERIFY_DIFFERENCES, _one(lambda report: report.differences)),
     _Looked(of.JOB_STARTED, _jobs),
 )

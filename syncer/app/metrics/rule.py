@@ -98,6 +98,30 @@ RULES: Sequence[Rule] = (
         "The log of `syncer run` has the errors.",
     ),
     Rule(
+        "SyncerClusterRed",
+        f'max({of.CLUSTER_STATUS.name}{{status="red"}}) == 1',
+        "1m",
+        "critical",
+        "A primary shard of the cluster is away: its documents are neither found nor written.",
+        "`syncer cluster` names what is wrong, and what to do.",
+    ),
+    Rule(
+        "SyncerDiskFull",
+        f"max by (node) ({of.NODE_DISK.name}) > 0.85",
+        "5m",
+        "warning",
+        "Node {{ $labels.node }} uses {{ $value | humanizePercentage }} of its disk.",
+        "Beyond the watermarks that `syncer cluster` shows, its indices cannot be written.",
+    ),
+    Rule(
+        "SyncerClusterRefuses",
+        f"sum by (node, pool) (increase({of.NODE_REJECTED.name}[5m])) > 0",
+        "5m",
+        "warning",
+        "Node {{ $labels.node }} refuses {{ $labels.pool }} tasks: its queue is full.",
+        "Fewer or smaller requests at once, or more nodes; syncer itself slows down.",
+    ),
+    Rule(
         "SyncerSearchesFail",
         f'sum(rate({of.REQUEST_SECONDS.name}_count{{status=~"5.."}}[5m])) '
         f"> 0.05 * sum(rate({of.REQUEST_SECONDS.name}_count[5m]))",

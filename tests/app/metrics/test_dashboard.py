@@ -65,6 +65,7 @@ def test_every_metric_has_a_place() -> None:
         "syncer_rebuild_phase",
         "syncer_verify_needed",
         "syncer_job_started_timestamp_seconds",
+        "syncer_node_shards",
     }
 
 

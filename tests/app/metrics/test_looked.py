@@ -15,6 +15,7 @@ from syncer.app.commands.schedule import ScheduledJob
 from syncer.app.metrics.definition import DEFINITIONS, Kind
 from syncer.app.metrics.looked import LookCollector
 from syncer.app.metrics.measured import Measured
+from syncer.app.metrics.watched import WatchCollector
 from syncer.app.pipeline_report import PipelineReport, reports
 from syncer.app.redaction import redactor
 from syncer.app.schedule_settings import Job
@@ -22,6 +23,7 @@ from syncer.app.settings import Settings
 from syncer.app.status import PipelineStatus
 from syncer.app.status_board import Board, Look
 from syncer.app.wiring import Application
+from syncer.core.cluster import ClusterLook
 from syncer.core.run import Run, RunOutcome
 from syncer.core.source_state import Blocker
 from tests.app.deployment import Deployment
@@ -110,6 +112,7 @@ def test_every_definition_is_exported_as_it_says() -> None:
     registry = CollectorRegistry()
     board = Board(Look(0.0, _NOW, {}), 0.0, None)
     registry.register(LookCollector(lambda: board))
+    registry.register(WatchCollector(lambda: ClusterLook(0.0), lambda: ()))
     Measured(registry, MemoryClock())
     found = {family.name: family for family in registry.collect()}
     for definition in DEFINITIONS:

@@ -1,0 +1,65 @@
+"""`syncer cluster` on real servers."""
+
+from __future__ import annotations
+
+import json
+
+from syncer.app.cluster_advice import SLOW_LOG
+from tests.app.deployment import Deployment
+from tests.conftest import Elastic
+
+
+def loaded(deployment: Deployment) -> str:
+    """Load a row, and return the name of the index."""
+    deployment.sql("INSERT INTO articles VALUES (1, 'One')")
+    assert deployment.run("migrate")[0] == 0
+    assert deployment.run("run", "--once")[0] == 0
+    return str(deployment.json("indices")[1]["indices"][0]["index"])
+
+
+def test_it_tells_of_the_cluster_and_of_the_indices_of_pipelines(deployment: Deployment) -> None:
+    """Of the embedded engine too, which has no watermarks."""
+    index = loaded(deployment)
+    deployment.elastic.client.indices.create(index=f"{deployment.prefix}-articles-archive")
+    code, found = deployment.json("cluster", "--interval", "0")
+    assert code == 0
+    assert found["status"] in {"green", "yellow", "red"}
+    assert found["nodes"]
+    assert found["nodes"][0]["disk_percent"] is not None
+    assert found["unknown"] == []
+    (one,) = found["indices"]
+    assert (one["pipeline"], one["name"], one["documents"]) == ("articles", index, 1)
+    assert one["recent"]["queries"] == 0
+    code, out, _ = deployment.run("cluster", "--interval", "0")
+    assert code == 0
+    assert index in out
+
+
+def test_the_request_that_is_advised_has_slow_searches_logged(deployment: Deployment) -> None:
+    """As it stands there; then it is not advised any more."""
+    loaded(deployment)
+    found = deployment.json("cluster", "--interval", "0")[1]
+    (slow,) = [each for each in found["advice"] if "logged nowhere" in each["what"]]
+    method, path, body = slow["remedy"].split(";")[0].split(" ", 2)
+    assert json.loads(body) == SLOW_LOG
+    deployment.elastic.client.perform_request(
+        method, path, body=json.loads(body), headers={"content-type": "application/json", "accept": "application/json"}
+    )
+    found = deployment.json("cluster", "--interval", "0")[1]
+    assert [each for each in found["advice"] if "logged nowhere" in each["what"]] == []
+    assert found["indices"][0]["slow_queries_logged"]
+
+
+def test_a_red_index_is_named(deployment: Deployment, real_elastic: Elastic) -> None:
+    """With the request that tells why."""
+    loaded(deployment)
+    name = f"{deployment.prefix}-articles-20260101-000000-000"
+    nowhere = {"number_of_replicas": 0, "index.routing.allocation.require.colour": "no node has it"}
+    real_elastic.client.indices.create(index=name, settings=nowhere, wait_for_active_shards=0)
+    found = deployment.json("cluster", "--interval", "0")[1]
+    assert found["status"] == "red"
+    red = found["advice"][0]
+    assert name in red["what"]
+    assert "allocation/explain" in red["remedy"]
+    assert {each["name"]: each["health"] for each in found["indices"]}[name] == "red"
+    assert found["watermarks"]["low"]

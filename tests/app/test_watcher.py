@@ -1,0 +1,165 @@
+"""Watchers of several processes, on one state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from syncer.adapters.memory.clock import MemoryClock
+from syncer.adapters.postgres.alerts import PostgresAlerts
+from syncer.app.pipeline_report import PipelineReport
+from syncer.app.query_times import QueryTimes
+from syncer.app.status import PipelineStatus
+from syncer.app.watcher import Sights, Watcher
+from syncer.core.alert import Kept
+from syncer.core.alert_rule import Thresholds
+from syncer.core.cluster import ClusterLook, NodeLook
+from syncer.core.error import SinkUnavailable, StateUnavailable
+from tests.adapters.postgres.waiting import wait_for
+from tests.contract.shared_state import PostgresState
+
+GREEN = ClusterLook(0.0, "c", "green", 1, 0, 0, 0, [NodeLook("a", 40, 60, search_rejected=0, write_rejected=0)])
+
+
+@dataclass
+class World:
+    """What there is to see, and what was told."""
+
+    clock: MemoryClock = field(default_factory=MemoryClock)
+    cluster: ClusterLook | None = GREEN
+    status: PipelineStatus = field(default_factory=lambda: PipelineStatus("items", "following", lag_seconds=1.0))
+    query_seconds: float = 0.01
+    state_away: bool = False
+    served: QueryTimes | None = None
+    told: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def watcher(self, name: str, alerts: PostgresAlerts) -> Watcher:
+        def pipelines(_: Sequence[str]) -> dict[str, PipelineReport]:
+            if self.state_away:
+                raise StateUnavailable("no route to host", hint="start it")
+            return {"items": PipelineReport(self.status)}
+
+        def cluster() -> ClusterLook:
+            if self.cluster is None:
+                raise SinkUnavailable("connection refused")
+            return self.cluster
+
+        def tell(status: str, kept: Sequence[Kept]) -> None:
+            self.told += [(name, status, one.alert.name) for one in kept]
+
+        sights = Sights(pipelines, cluster, lambda _: self.query_seconds)
+        return Watcher(
+            ["items"],
+            sights,
+            alerts,
+            Thresholds(),
+            self.clock,
+            tell,
+            lambda text: text.replace("pass", "***"),
+            self.served,
+        )
+
+
+@pytest.fixture(name="open_alerts")
+def _open_alerts(postgres_url: str) -> Iterator[Callable[[], PostgresAlerts]]:
+    state = PostgresState(postgres_url)
+    with ExitStack() as stack:
+        stack.callback(state.close)
+
+        def open_alerts() -> PostgresAlerts:
+            made = PostgresAlerts(postgres_url, "syncer")
+            stack.callback(made.close)
+            return made
+
+        yield open_alerts
+
+
+def test_two_processes_and_a_restart_tell_once(open_alerts: Callable[[], PostgresAlerts]) -> None:
+    """That it fires, and that it resolves; all of them know what fires."""
+    world = World()
+    sessions = [open_alerts(), open_alerts()]
+    first, second = (world.watcher(name, alerts) for name, alerts in zip(("first", "second"), sessions, strict=True))
+    first.look()
+    world.cluster = replace(GREEN, status="red", unassigned_shards=1)
+    world.status.state = "stopped"
+    for _ in range(6):
+        world.clock.advance(15)
+        first.look()
+        second.look()
+    assert world.told == [("first", "firing", "SyncerClusterRed"), ("first", "firing", "SyncerStopped")]
+    assert {alert.name for alert in second.firing} == {"SyncerClusterRed", "SyncerStopped"}
+    sessions[0].close()
+    wait_for(lambda: sessions[1].hold("cluster") and sessions[1].hold("pipeline items"))
+    third = world.watcher("third", open_alerts())
+    for _ in range(3):
+        world.clock.advance(15)
+        second.look()
+        third.look()
+    world.cluster, world.status.state = GREEN, "following"
+    for _ in range(6):
+        world.clock.advance(15)
+        second.look()
+        third.look()
+    assert world.told[2:] == [("second", "resolved", "SyncerClusterRed"), ("second", "resolved", "SyncerStopped")]
+    assert (second.firing, third.firing) == ([], [])
+
+
+def test_what_is_away_resolves_nothing(open_alerts: Callable[[], PostgresAlerts]) -> None:
+    """A red cluster that does not answer is red still, as far as is known."""
+    world = World(cluster=replace(GREEN, status="red"))
+    watcher = world.watcher("first", open_alerts())
+    watcher.look()
+    world.cluster = None
+    world.status.problems = ["Elasticsearch cannot be looked at: connection refused for pass"]
+    for _ in range(10):
+        world.clock.advance(15)
+        watcher.look()
+    assert watcher.cluster is None
+    assert world.told == [("first", "firing", "SyncerClusterRed"), ("first", "firing", "SyncerTrouble")]
+    trouble = next(alert for alert in watcher.firing if alert.name == "SyncerTrouble")
+    assert trouble.message == "pipeline items: Elasticsearch cannot be looked at: connection refused for ***"
+
+
+def test_slow_queries_are_told(open_alerts: Callable[[], PostgresAlerts]) -> None:
+    """Of those that the watcher sends, once there are some."""
+    world = World(query_seconds=2.0)
+    watcher = world.watcher("first", open_alerts())
+    for _ in range(9):
+        world.clock.advance(15)
+        watcher.look()
+    assert world.told == []
+    watcher.look()
+    assert world.told == [("first", "firing", "SyncerSlowQueries")]
+    world.query_seconds = 0.01
+    for _ in range(60):
+        world.clock.advance(15)
+        watcher.look()
+    assert world.told[1:] == [("first", "resolved", "SyncerSlowQueries")]
+
+
+def test_slow_requests_are_told(open_alerts: Callable[[], PostgresAlerts]) -> None:
+    """Of those that the process answers itself, though the watcher's own queries are fast."""
+    world = World(served=QueryTimes(measured="syncer serve"))
+    assert world.served is not None
+    watcher = world.watcher("first", open_alerts())
+    for number in range(100):
+        world.served.add(world.clock.monotonic(), 3.0 if number % 50 == 0 else 0.01)
+    watcher.look()
+    (alert,) = watcher.firing
+    assert (alert.name, alert.labels) == ("SyncerSlowQueries", {"measured": "syncer serve"})
+    assert alert.message.startswith("one of a hundred queries takes 3.00 s or more, of 100 in 10 minutes")
+
+
+def test_that_nothing_can_be_judged_is_told_once(open_alerts: Callable[[], PostgresAlerts]) -> None:
+    """In the log: the state database is away."""
+    world = World(state_away=True)
+    watcher = world.watcher("first", open_alerts())
+    looks = iter([False] * 5)
+    with capture_logs() as logs:
+        watcher.run(15.0, lambda: next(looks, True))
+    (line,) = [each for each in logs if each["event"] == "alerts are not judged"]
+    assert (line["error"], line["hint"]) == ("no route to host", "start it")
