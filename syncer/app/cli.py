@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer._completion_classes import completion_init
+from typer.completion import shell_complete
 from typer.core import TyperGroup
 
 from syncer import __version__
@@ -21,6 +23,9 @@ from syncer.app.invocation import Invocation
 from syncer.app.stop_signal import leave
 
 # Commands are imported where they are called: `syncer --help` must not wait for torch, nor for any client.
+
+#: By it a shell asks for completions, with the words so far in others.
+COMPLETE_VARIABLE = "_SYNCER_COMPLETE"
 
 
 class LogLevel(StrEnum):
@@ -109,11 +114,38 @@ def demo(
     raise typer.Exit(run_demo(once, directory))
 
 
+class Shell(StrEnum):
+    """Those that there is a completion for."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
 @app.command()
-def version(context: typer.Context, json: Json = False) -> None:
+def version(
+    context: typer.Context,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With those of Python, of the libraries, and of the state schema it needs.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Print the version."""
     context.obj.json = json
-    context.obj.show({"version": __version__}, lambda: __version__)
+    if not everything:
+        context.obj.show({"version": __version__}, lambda: __version__)
+        return
+    from syncer.app.commands.version import shown, versions
+
+    found = versions()
+    context.obj.show(found, lambda: shown(found))
+
+
+@app.command()
+def completion(shell: Annotated[Shell, typer.Argument(help="The shell that is to complete.")]) -> None:
+    """Print what makes a shell complete commands and options: eval "$(syncer completion bash)"."""
+    completion_init()
+    shell_complete(typer.main.get_command(app), {}, "syncer", COMPLETE_VARIABLE, f"source_{shell.value}")
 
 
 def main() -> NoReturn:
@@ -133,6 +165,8 @@ def _thread_ended(ended: threading.ExceptHookArgs) -> None:
 
 def execute(arguments: list[str], invocation: Invocation) -> int:
     """Run a command line and return its exit code; says on standard error what went wrong."""
+    if COMPLETE_VARIABLE in invocation.env:
+        completion_init()
     try:
         app(arguments, prog_name="syncer", obj=invocation)
     except SystemExit as end:

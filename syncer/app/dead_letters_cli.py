@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from syncer.app.argument import Json, Pipeline
+from syncer.app.argument import Json, Pipeline, examples
 
 app = typer.Typer(
     help="Look at rows that could not be indexed, deliver them again, or forget them.", no_args_is_help=True
@@ -41,7 +41,7 @@ def show(context: typer.Context, pipeline: Pipeline, key: Key, json: Json = Fals
     raise typer.Exit(show_letter(context.obj, pipeline, key))
 
 
-@app.command()
+@app.command(epilog=examples("syncer dead-letters replay articles", "syncer dead-letters replay articles 17 42"))
 def replay(
     context: typer.Context, pipeline: Pipeline, keys: Keys = None, kind: Kind = None, json: Json = False
 ) -> None:

@@ -94,7 +94,7 @@ class Invocation:
         if self.json:
             import json
 
-            sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.write(json.dumps(self._redacted(document), ensure_ascii=False, indent=2) + "\n")
         else:
             from rich.console import Console
 
@@ -103,6 +103,19 @@ class Invocation:
             console = Console(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)
             console.print(text(), crop=False)
         sys.stdout.flush()
+
+    def _redacted(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Mask secrets in what went wrong, which may be in the words of a server that quotes them; of several pipelines
+        too. Nothing else: a password that is also the name of a schema must not change what scripts read."""
+
+        def told(name: str, value: Any) -> Any:
+            if name == "error" and isinstance(value, str):
+                return self.redact(value)
+            if name == "pipelines" and isinstance(value, list):
+                return [self._redacted(each) if isinstance(each, Mapping) else each for each in value]
+            return value
+
+        return {name: told(name, value) for name, value in document.items()}
 
     def tell(self, error: Exception) -> None:
         """Say on standard error what has ended the command; where its result would be JSON, as a JSON log line."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any, TextIO, cast
 
@@ -16,6 +17,7 @@ from syncer.app.redaction import Redact
 LINE_BYTES_MAX = 8192
 #: A line that is too long has its values cut to the first of these lengths that makes it fit.
 _VALUE_LENGTHS = (4000, 1000, 200, 40)
+_REDACTED_CHARACTERS_MAX = 2 * LINE_BYTES_MAX
 
 #: Libraries that say too much: a statement with its parameters holds rows, a request one line each.
 _QUIET = (
@@ -52,6 +54,13 @@ def configure(level: str, *, json: bool, stream: TextIO, redact: Redact) -> None
     logging.captureWarnings(True)
 
 
+def thread_ended(ended: threading.ExceptHookArgs) -> None:
+    """Log what has ended a thread: Python's own words would show secrets."""
+    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
+        name = ended.thread.name if ended.thread else "unknown"
+        structlog.get_logger().error("a thread has ended", thread=name, exc_info=ended.exc_value)
+
+
 class _Stderr:
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -83,7 +92,9 @@ class _Redaction:
             return {str(name): self._clean(inner) for name, inner in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self._clean(inner) for inner in value]
-        return self._redact(str(value))
+        text = str(value)
+        # What is further behind is cut off in any case, and may be a whole row.
+        return self._redact(text[:_REDACTED_CHARACTERS_MAX]) + " " * (len(text) - _REDACTED_CHARACTERS_MAX)
 
 
 class _Bounded:

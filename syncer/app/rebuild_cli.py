@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from syncer.app.argument import Json, Pipeline, Pipelines
+from syncer.app.argument import Json, Pipeline, Pipelines, examples
 
 # Commands are imported where they are called: `syncer --help` must not wait for torch, nor for any client.
 
@@ -21,7 +21,11 @@ TakeOver = Annotated[
 ]
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "syncer rebuild articles", "syncer rebuild articles --no-swap --workers 4", "syncer rebuild articles --abandon"
+    )
+)
 def rebuild(
     context: typer.Context,
     pipeline: Pipeline,

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 MASK = "***"
 #: Replacing shorter texts would make every line unreadable; inside URLs they are masked all the same.
 SECRET_LENGTH_MIN = 4
-#: Bounded, and without a way back: a row that is quoted may hold thousands of beginnings and no end.
+#: Bounded, and without a way back: a row that is quoted may hold thousands of beginnings and no end. Without bounds,
+#: eighty kilobytes of them took thirteen seconds.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]{0,256}+:)[^@\s]{1,1024}+(?=@)")
 _PARAMETER = re.compile(r"(?i)(password=|authorization\W+(?:apikey|basic|bearer) )[^\s&'\",}]+")
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ByteSize, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from syncer.app.alert_settings import seconds_or_off
 from syncer.app.schedule_settings import cron_expression
 from syncer.app.setting_type import seconds
 from syncer.app.settings import Settings
@@ -58,11 +59,13 @@ pipelines:
 ```
 
 - **Variables**: `${VAR}` and `${VAR:-default}` (where `VAR` is unset or empty) stand for environment variables in any
-  text value; `$${` stands for the characters `${`. They are replaced after the file was parsed, so a password may hold
-  any character. A variable that is not set and has no default is an error.
+  text value, and `${file:PATH}` for what a file holds, less the end of its last line: `${file:/run/secrets/postgres}`,
+  or a path from this file's folder. `$${` stands for the characters `${`. They are replaced after the file was parsed,
+  so a password may hold any character; within a URL it is percent-encoded. A variable that is not set and has no
+  default is an error, and so is a file that is missing or empty.
 - **Durations**: `200ms`, `1s`, `15m`, `1h`, `1d`, or a number of seconds.
 - **Unknown settings** are errors, and so is a setting that stands twice: a misspelt one never passes in silence.
-- **Secrets** (`url`, `api_key`, `password`) are never printed, logged, or named in an error.
+- **Secrets** are never printed, logged, stored, or shown in an error: see [security](security.md#secrets).
 - A text that is empty counts as left out, so `${VAR:-}` makes a setting optional.
 
 `syncer check` compares all this with the real source, state and index.
@@ -95,6 +98,9 @@ _PLACES = (
     "pipelines.NAME.schedule",
     "serve",
     "serve.tokens[]",
+    "traces",
+    "alerts",
+    "alerts.webhook",
 )
 
 _TYPE_NAMES: Mapping[Any, str] = {
@@ -126,7 +132,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _type(field: FieldInfo) -> str:
-    if any(getattr(part, "func", None) is seconds for part in field.metadata):
+    if any(getattr(part, "func", None) in {seconds, seconds_or_off} for part in field.metadata):
         return "duration"
     if any(getattr(part, "func", None) is cron_expression for part in field.metadata):
         return "cron expression"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from syncer.app.argument import Json, Pipeline, Pipelines
+from syncer.app.argument import Json, Pipeline, Pipelines, examples
 from syncer.core.search.request import Mode
 
 # Commands are imported where they are called: `syncer --help` must not wait for torch, nor for any client.
@@ -15,7 +15,12 @@ from syncer.core.search.request import Mode
 app = typer.Typer()
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        'syncer search articles "late commits"',
+        'syncer search articles "late commits" --mode keyword --filter tags=postgres --size 3',
+    )
+)
 def search(
     context: typer.Context,
     pipeline: Pipeline,
@@ -29,7 +34,7 @@ def search(
     size: Annotated[int, typer.Option("--size", min=1, max=1000, help="How many documents.")] = 10,
     json: Json = False,
 ) -> None:
-    """Search a pipeline's index."""
+    """Search a pipeline's index, by words, by meaning, or by both; prints the best documents with their scores."""
     from syncer.app.commands.search import search as command
 
     context.obj.json = json
@@ -62,7 +67,7 @@ def evaluate(
     raise typer.Exit(command(context.obj, pipeline, queries, qrels, compare=compare or []))
 
 
-@app.command()
+@app.command(epilog=examples("syncer serve --listen 127.0.0.1:8080"))
 def serve(
     context: typer.Context,
     pipelines: Pipelines = None,
@@ -70,7 +75,7 @@ def serve(
         str | None, typer.Option("--listen", metavar="HOST:PORT", help="Left out: serve.listen, 127.0.0.1:8080.")
     ] = None,
 ) -> None:
-    """Answer searches over HTTP until SIGTERM."""
+    """Answer searches over HTTP, with pages for people, until SIGTERM. Changes nothing; needs syncer[serve]."""
     from syncer.app.commands.serve import serve as command
 
     raise typer.Exit(command(context.obj, pipelines or [], listen=listen))

@@ -17,6 +17,9 @@ _QUERY = re.compile(r"(?:password|oauth_client_secret|scram_client_key|scram_ser
 
 _PATH_CHARACTERS_MIN = 16
 
+#: Of a header's value: what follows the scheme may be quoted alone.
+_AUTHORIZATION = re.compile(r"(?i)^(?:apikey|basic|bearer|token) +(\S+)$")
+
 
 def placed_secrets(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Yield every secret that is set in a section and all below it, with its place in the file."""
@@ -37,7 +40,7 @@ def hidden_parts(secret: str) -> Sequence[str]:
     """Return what of a secret must not be shown: of a URL its passwords, for where it leads helps to mend it."""
     scheme, separator, _ = secret.partition("://")
     if not separator:
-        return [secret]
+        return [secret, *_AUTHORIZATION.findall(secret)]
     if scheme.partition("+")[0] in {"postgres", "postgresql"}:
         return _passwords(secret)
     if scheme not in {"http", "https"}:

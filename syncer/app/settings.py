@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError, model_validator
 
+from syncer.app.alert_settings import AlertSettings
 from syncer.app.interpolation import interpolate
 from syncer.app.pipeline_settings import PipelineSettings
 from syncer.app.secret import forms, hidden_parts, placed_secrets
@@ -170,6 +171,7 @@ class Settings(Section):
     embedding: ModelSettings = ModelSettings()
     serve: ServeSettings = ServeSettings()
     traces: TraceSettings = TraceSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @classmethod
     def load(cls, path: Path, env: Mapping[str, str]) -> Self:

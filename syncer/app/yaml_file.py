@@ -32,6 +32,16 @@ class YamlFile:
     #: By path, counted from 1; what came by an alias has the line of what holds it.
     lines: Mapping[Path, int]
 
+    def text(self, path: Path) -> str | None:
+        """Return a text as it is written; None where there is none at this place."""
+        found: Any = self.values
+        for part in path:
+            try:
+                found = found[part]
+            except (LookupError, TypeError):
+                return None
+        return found if isinstance(found, str) else None
+
     def line(self, path: Path) -> int:
         """Return the line of a value or, where it is not in the file, of what would hold it."""
         while path and path not in self.lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import warnings
 from io import StringIO
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from syncer.app.log import LINE_BYTES_MAX, configure
+from syncer.app.log import LINE_BYTES_MAX, configure, thread_ended
 from syncer.app.redaction import redactor
 
 pytestmark = pytest.mark.usefixtures("logs")
@@ -79,6 +80,19 @@ def test_no_field_shows_a_secret(as_json: bool) -> None:
     for secret in ("hunter2", "and more", "other-secret", "third", "fourth", "fifth", "sixth"):
         assert secret not in shown
     assert "reader:***@host" in shown
+
+
+def test_what_ends_a_thread_is_a_log_line_without_secrets() -> None:
+    """Python itself would write a traceback as it is."""
+    stream = configured("hunter2")
+    try:
+        raise ValueError("refused hunter2")
+    except ValueError as error:
+        thread_ended(threading.ExceptHookArgs((ValueError, error, None, threading.current_thread())))
+    thread_ended(threading.ExceptHookArgs((SystemExit, SystemExit(), None, None)))
+    (line,) = lines(stream)
+    assert (line["event"], line["thread"]) == ("a thread has ended", "MainThread")
+    assert "ValueError: refused ***" in line["exception"]
 
 
 def test_a_long_line_is_cut_and_stays_readable() -> None:

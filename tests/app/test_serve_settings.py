@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from syncer.app.commands.serve import listening, prove_guarded
+from syncer.app.commands.serve import prove_guarded
+from syncer.app.http_server import listening
 from syncer.app.serve_settings import host_and_port, reached_from_elsewhere
 from syncer.app.settings import Settings
 from syncer.core.error import ConfigurationError

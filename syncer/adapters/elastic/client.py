@@ -110,6 +110,7 @@ class _AsyncTransport(AsyncTransport):
         super().__init__(*args, **options)
         self._server = _Acquaintance()
 
+    # An AsyncTransport is a Transport whose answers must be awaited, which is no subtype.
     async def perform_request(  # type: ignore[override]
         self, method: str, *args: Any, **options: Any
     ) -> TransportApiResponse:

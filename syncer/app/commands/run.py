@@ -18,6 +18,8 @@ from syncer.app.job import schedule
 from syncer.app.log_events import LogEvents, one_line
 from syncer.app.monitored import monitored
 from syncer.app.progress import LoadLines, LoadProgress, progress
+from syncer.app.pulse import Pulse
+from syncer.app.service_manager import told_to_systemd
 from syncer.app.wiring import Application
 from syncer.core.error import FingerprintMismatch, SyncerError, TransientError
 from syncer.core.report import Report
@@ -60,10 +62,12 @@ def run(invocation: Invocation, requested: Sequence[str], *, listen: str | None 
                     renewed[name], pipeline = _reread(application, invocation, pipeline, mismatch, clock, events)
             return Report(), False
 
-        names = application.names(requested)
+        names, pulse = application.names(requested), Pulse(clock)
+        application.measures.append(pulse.telemetry)
         with (
             schedule(application, names, clock, lambda name: renewed.get(name, application)),
             monitored(application, names, clock, invocation.redact, listen) as measured,
+            told_to_systemd(invocation.env, clock, pulse.stuck),
         ):
             # A first change that waits for torch would wait for seconds, and a broken model be found at that late hour.
             resident = partial(application.pipeline, with_model=True)

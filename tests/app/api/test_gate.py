@@ -88,6 +88,19 @@ def test_answers_are_not_kept() -> None:
         assert client.get("/search?size=-1").headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_no_page_of_somebody_else_takes_an_answer_in() -> None:
+    """Neither in a frame, nor as a script; nothing in it is run, and no address is passed on. Errors too."""
+    with serving() as client:
+        for path in ("/search", "/search?size=-1", "/nowhere", "/healthz", "/openapi.json"):
+            headers = client.get(path).headers
+            assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+            assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+            assert headers["Referrer-Policy"] == "no-referrer"
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            # No page of another origin may read an answer.
+            assert "Access-Control-Allow-Origin" not in headers
+
+
 @pytest.mark.parametrize(
     ("host", "local"),
     [
