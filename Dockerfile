@@ -8,7 +8,7 @@ RUN python -m venv /opt/syncer
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY migrations migrations
 COPY syncer syncer
-RUN /opt/syncer/bin/pip install -c constraints.txt '.[embedding,serve]'
+RUN /opt/syncer/bin/pip install -c constraints.txt '.[embedding,serve,traces]'
 
 FROM python:3.11-slim
 RUN useradd --system --create-home --home-dir /var/lib/syncer --uid 10001 syncer

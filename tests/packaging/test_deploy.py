@@ -7,13 +7,13 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 import yaml
+from kubernetes_validate import validate
 from typer.core import TyperGroup
 
 from syncer.app.cli import app
@@ -64,12 +64,9 @@ def test_every_manifest_is_applied() -> None:
     assert set(PODS) == {"syncer-migrate", "syncer-run", "syncer-serve", "syncer-backfill-articles"}
 
 
-@pytest.mark.skipif(find_spec("kubernetes_validate") is None, reason="needs kubernetes-validate, of 100 MB")
 @pytest.mark.parametrize("manifest", manifests(), ids=lambda each: f"{each['kind']} {each['metadata']['name']}")
 def test_every_manifest_is_valid(manifest: Any) -> None:
     """By the schemas of Kubernetes, with no field that it does not know."""
-    from kubernetes_validate import validate
-
     assert validate(manifest, "1.37", strict=True) == "1.37"
 
 

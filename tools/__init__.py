@@ -1,0 +1,3 @@
+"""What makes releases."""
+
+from __future__ import annotations
