@@ -9,7 +9,7 @@ ARGS ?=
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos soak lint check bench clean
+.PHONY: help setup demo test chaos soak lint audit docs check bench release clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,11 +40,22 @@ lint: setup ## Check style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+audit: setup ## Compare the pinned packages with the known advisories, which needs the network
+	test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit \
+	  && $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	$(VENV)/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip $(ARGS)
+
 check: lint test ## Everything that must pass before a commit
+
+docs: setup ## Build the documentation, as pages in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
 
 bench: setup ## Print speed and memory beside those of a plain loop
 	$(BIN)/pytest -m benchmark -s tests/benchmarks $(ARGS)
 
+release: setup ## Check, build, try and sign what a release is made of, in dist; uploads nothing
+	$(BIN)/python tools/release.py
+
 clean: ## Delete .venv, caches and builds
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""docs/guarantees.md names tests: those that it names are there, and those that it owes are named."""
+"""docs/guarantees.md and docs/security.md name tests: those that they name are there, and those owed are named."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent
-PAGE = TESTS.parent / "docs" / "guarantees.md"
+PAGE, SECURITY = (TESTS.parent / "docs" / name for name in ("guarantees.md", "security.md"))
 _TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 #: File below `tests`, function.
@@ -29,10 +31,10 @@ def written() -> dict[Name, str]:
     }
 
 
-def rows() -> Iterator[str]:
+def rows(page: Path) -> Iterator[str]:
     """Yield the lines of the tables whose last column is that of the tests."""
     shown = False
-    for line in PAGE.read_text().splitlines():
+    for line in page.read_text().splitlines():
         if not line.startswith("|"):
             shown = False
         elif line.endswith("| shown by |"):
@@ -41,16 +43,18 @@ def rows() -> Iterator[str]:
             yield line
 
 
-def test_every_test_that_is_named_is_there() -> None:
+@pytest.mark.parametrize("page", [PAGE, SECURITY], ids=lambda page: page.stem)
+def test_every_test_that_is_named_is_there(page: Path) -> None:
     """A promise whose test was renamed or deleted is no longer shown."""
-    found = named(PAGE.read_text())
+    found = named(page.read_text())
     assert found
     assert found - written().keys() == set()
 
 
-def test_every_line_names_a_test() -> None:
+@pytest.mark.parametrize("page", [PAGE, SECURITY], ids=lambda page: page.stem)
+def test_every_line_names_a_test(page: Path) -> None:
     """What nothing shows is not promised."""
-    lines = list(rows())
+    lines = list(rows(page))
     assert lines
     assert [line for line in lines if not named(line)] == []
 
