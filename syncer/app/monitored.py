@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,10 +25,16 @@ _REQUESTS = 20
 
 @contextmanager
 def monitored(
-    application: Application, names: Sequence[str], clock: Clock, redact: Redact, listen: str | None
+    application: Application,
+    names: Sequence[str],
+    clock: Clock,
+    redact: Redact,
+    listen: str | None,
+    stuck: Callable[[float], Sequence[str]],
 ) -> Iterator[Measured | None]:
     """Watch and answer while the block runs, and lend what is to be told of the pipelines; None: nobody listens.
 
+    stuck: returns the pipelines that have not moved for so many seconds though they are at work.
     Raises ConfigurationError.
     """
     if listen is None:
@@ -52,7 +58,7 @@ def monitored(
     application.measures.append(measured.telemetry)
     with (
         listening(where) as bound,
-        answering(monitor(routes, board, clock), bound, _REQUESTS, "monitoring"),
+        answering(monitor(routes, board, clock, stuck), bound, _REQUESTS, "monitoring"),
         watching(application, names, clock, seen_on(board)) as watcher,
     ):
         if watcher is not None:

@@ -13,7 +13,7 @@ from tests.app.deployment import Deployment
 END = '"; drop table y; --'
 #: What would end a text, a format, a dollar quote, a comment.
 SCHEMA, TABLE, AUTHORS, TAGS, TAGGED = f"s'{END}", f"x{END}", f"a$$ ;{END}", f"t*/ {END}", f"%s {{0}} :x{END}"
-KEY, STAMP, TITLE, AUTHOR, GONE = f"k{END}", f"w{END}", f"t'); drop table y; --{END}", f"r{END}", f"d{END}"
+KEY, STAMP, TITLE, AUTHOR, GONE = f"k{END}", f"w$${END}", f"t'); drop table y; --{END}", f"r{END}", f"d{END}"
 VALUES = [
     "'; drop table y; --",
     '"); drop table y; --',

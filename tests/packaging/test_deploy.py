@@ -22,6 +22,7 @@ from syncer.app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
+SECRET = KUBERNETES / "secret.example.yaml"
 UNIT = ROOT / "deploy" / "systemd" / "syncer.service"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 KUSTOMIZATION = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
@@ -58,7 +59,7 @@ def understood(arguments: list[str]) -> str:
 
 def test_every_manifest_is_applied() -> None:
     """None lies there that the kustomization does not name; what it runs is what there is to run."""
-    there = {path.name for path in KUBERNETES.glob("*.yaml")} - {"kustomization.yaml", "syncer.yaml"}
+    there = {path.name for path in KUBERNETES.glob("*.yaml")} - {"kustomization.yaml", "syncer.yaml", SECRET.name}
     assert there == set(KUSTOMIZATION["resources"])
     assert KUSTOMIZATION["configMapGenerator"] == [{"name": "syncer", "files": ["syncer.yaml"]}]
     assert set(PODS) == {"syncer-migrate", "syncer-run", "syncer-serve", "syncer-backfill-articles"}
@@ -130,7 +131,7 @@ def test_what_a_service_selects_is_there() -> None:
 
 def test_the_configuration_is_valid() -> None:
     """With what the example of a secret holds; others may ask where there is a token."""
-    [secret] = [manifest["stringData"] for manifest in manifests() if manifest["kind"] == "Secret"]
+    secret = yaml.safe_load(SECRET.read_text())["stringData"]
     text = (KUBERNETES / "syncer.yaml").read_text()
     assert set(re.findall(r"\$\{(\w+)\}", text)) == set(secret)
     settings = Settings.load(KUBERNETES / "syncer.yaml", secret)
@@ -147,10 +148,15 @@ def test_the_unit_runs_what_there_is_to_run() -> None:
     """And systemd hears of it: notify, with a watchdog."""
     found = unit()
     assert (found["Type"], found["WatchdogSec"]) == ("notify", "10min")
-    for name, command in (("ExecStartPre", "migrate"), ("ExecStart", "run")):
-        program, *arguments = shlex.split(found[name])
+    shell, option, script = shlex.split(found["ExecStart"])
+    assert (shell, option) == ("/bin/sh", "-c")
+    # `run` in place of the shell, so that it is the process that systemd hears and stops.
+    first, last = script.split(" && exec ")
+    for line, command in ((first, "migrate"), (last, "run")):
+        program, *arguments = shlex.split(line)
         assert Path(program).name == "syncer"
         assert understood(arguments) == command
+    assert "ExecStartPre" not in found
     # That of a wrong configuration.
     assert found["RestartPreventExitStatus"] == "2"
 

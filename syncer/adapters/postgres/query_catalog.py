@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from syncer.adapters.postgres.catalog import check_rows, described_columns
 from syncer.adapters.postgres.expression import check_stable_query, is_rejected
 from syncer.adapters.postgres.session import Session, reason_of
-from syncer.core.error import ConfigurationError
+from syncer.core.error import AccessDenied, ConfigurationError
 from syncer.core.table import Column, Table
 
 _HINT = "it must be one SELECT, as it could stand in FROM (…)"
@@ -55,14 +55,21 @@ def read_query(
 
 def relations_of(session: Session, table: Table) -> Sequence[tuple[str, str]]:
     """Return the tables and views that a query reads, as schema and name: a temporary view of it, which takes no right
-    to read them, is made and dropped."""
-    with session.transaction() as connection:
-        connection.execute(text("SET TRANSACTION READ WRITE"))
-        connection.exec_driver_sql(
-            f'CREATE TEMPORARY VIEW "{_VIEW}" AS {table.query}', execution_options={"no_parameters": True}
-        )
-        found = connection.execute(_READ_BY_VIEW, {"view": f"pg_temp.{_VIEW}"}).all()
-        connection.exec_driver_sql(f'DROP VIEW "pg_temp"."{_VIEW}"')
+    to read them, is made and dropped. Raises AccessDenied where the role may not make one."""
+    try:
+        with session.transaction() as connection:
+            connection.execute(text("SET TRANSACTION READ WRITE"))
+            connection.exec_driver_sql(
+                f'CREATE TEMPORARY VIEW "{_VIEW}" AS {table.query}', execution_options={"no_parameters": True}
+            )
+            found = connection.execute(_READ_BY_VIEW, {"view": f"pg_temp.{_VIEW}"}).all()
+            connection.exec_driver_sql(f'DROP VIEW "pg_temp"."{_VIEW}"')
+    except AccessDenied as error:
+        raise AccessDenied(
+            error.message,
+            hint="what the query reads is found by a temporary view of it: GRANT TEMPORARY ON DATABASE … TO the role, "
+            "or let another one run this command",
+        ) from error
     return [(row.schema, row.name) for row in found]
 
 

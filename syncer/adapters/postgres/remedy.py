@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 from syncer.adapters.postgres.tables import TOMBSTONES, qualified
 from syncer.core.table import Table
@@ -110,9 +111,11 @@ def stamp_missing(table: Table) -> str:
 def touch_trigger(table: Table) -> str:
     """Set the watermark at every insert and update, whoever writes."""
     function = qualified(table.schema, f"syncer_touch_{table.name}"[:63])
+    body = f"BEGIN\n  NEW.{qualified(table.watermark_column.name)} := {_now(table)};\n  RETURN NEW;\nEND"
+    # A name may hold $$ too.
+    mark = next(mark for length in count() if (mark := f"${'_' * length}$") not in body)
     return (
-        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$\n"
-        f"BEGIN\n  NEW.{qualified(table.watermark_column.name)} := {_now(table)};\n  RETURN NEW;\nEND $$;\n"
+        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {mark}\n{body} {mark};\n"
         f"CREATE TRIGGER syncer_touch BEFORE INSERT OR UPDATE ON {_relation(table)}\n"
         f"  FOR EACH ROW EXECUTE FUNCTION {function}();"
     )

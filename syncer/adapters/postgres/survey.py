@@ -10,12 +10,15 @@ from sqlalchemy import Row, text
 
 from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.tables import qualified
+from syncer.core.error import SourceUnavailable
 from syncer.core.table import Column
 
 #: The largest are taken; what belongs to extensions and to syncer itself is none.
 TABLES_MAX = 500
 #: Rows whose texts are looked at, and characters of each.
 _SAMPLE_ROWS, _SAMPLE_CHARACTERS = 500, 10_000
+#: For looking at them.
+_SAMPLE_LIMIT = "5s"
 
 _SERVER = text("""
 SELECT current_database() AS database, current_user AS role,
@@ -29,7 +32,8 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partiti
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (
        SELECT coalesce(sum(greatest(p.reltuples, 0)), 0)::bigint AS rows,
-              coalesce(sum(pg_table_size(p.oid)), 0)::bigint AS bytes
+              -- Not pg_table_size, which waits for whoever has locked a table.
+              coalesce(sum(p.relpages::bigint), 0) * current_setting('block_size')::bigint AS bytes
          FROM (SELECT c.oid WHERE c.relkind = 'r'
                UNION ALL SELECT relid FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p' AND isleaf) AS leaf (oid)
          JOIN pg_class AS p ON p.oid = leaf.oid) AS size
@@ -175,7 +179,7 @@ def survey(session: Session, first: Sequence[str] = ()) -> Survey:
 
 
 def texts(session: Session, table: Found, columns: Sequence[str]) -> Mapping[str, Texts]:
-    """Return what columns hold in the rows that come first."""
+    """Return what columns hold in the rows that come first; nothing where that takes long."""
     if not columns:
         return {}
     names = [qualified(name) for name in columns]
@@ -183,10 +187,15 @@ def texts(session: Session, table: Found, columns: Sequence[str]) -> Mapping[str
         f"avg(length({name})), count({name}), count(DISTINCT {name})" for name in (f"t{i}" for i in range(len(names)))
     )
     short = ", ".join(f"left({name}::text, {_SAMPLE_CHARACTERS}) AS t{i}" for i, name in enumerate(names))
-    with session.use() as connection:
-        rows = f"SELECT {short} FROM {qualified(*table.place)} LIMIT {_SAMPLE_ROWS}"
-        statement = f"SELECT {values} FROM ({rows}) AS rows"
-        row = connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).one()
+    rows = f"SELECT {short} FROM {qualified(*table.place)} LIMIT {_SAMPLE_ROWS}"
+    statement = f"SELECT {values} FROM ({rows}) AS rows"
+    try:
+        with session.use() as connection:
+            # The first rows may lie behind many that were deleted.
+            connection.execute(text("SELECT set_config('statement_timeout', :limit, false)"), {"limit": _SAMPLE_LIMIT})
+            row = connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).one()
+    except SourceUnavailable:
+        return {}
     return {name: Texts(float(row[3 * i] or 0), row[3 * i + 1], row[3 * i + 2]) for i, name in enumerate(columns)}
 
 

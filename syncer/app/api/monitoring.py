@@ -9,10 +9,9 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from syncer.app.api import health
 from syncer.app.api.answer import Answer
 from syncer.app.api.error import answer_errors, as_json
-from syncer.app.api.gate import METRICS, READY, Gate
+from syncer.app.api.gate import HEALTH, METRICS, READY, Gate
 from syncer.app.readiness import Part
 from syncer.app.status_board import Board, StatusBoard
 from syncer.ports import Clock
@@ -21,6 +20,8 @@ from syncer.ports import Clock
 _REQUESTS = 20
 _SECONDS = 10.0
 _BODY_BYTES = 1024
+#: Longer than any single step takes, as systemd's watchdog waits.
+_STUCK_SECONDS = 600.0
 
 
 def monitoring(
@@ -61,8 +62,13 @@ def monitoring(
     return router
 
 
-def monitor(routes: APIRouter, board: StatusBoard, clock: Clock) -> FastAPI:
-    """Return an application of these routes alone, and `/healthz`; it looks at the pipelines while it runs."""
+def monitor(
+    routes: APIRouter, board: StatusBoard, clock: Clock, stuck: Callable[[float], Sequence[str]] = lambda _seconds: ()
+) -> FastAPI:
+    """Return an application of these routes alone, and `/healthz`; it looks at the pipelines while it runs.
+
+    stuck: returns the pipelines that have been at work for so long without getting on, which a restart may help.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,7 +76,13 @@ def monitor(routes: APIRouter, board: StatusBoard, clock: Clock) -> FastAPI:
             yield
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(health.router)
+
+    @app.get(HEALTH)
+    async def health() -> Answer:
+        if names := stuck(_STUCK_SECONDS):
+            return Answer({"status": "stuck", "pipelines": list(names)}, 503)
+        return Answer({"status": "ok"})
+
     app.include_router(routes)
     answer_errors(app, as_json)
     app.add_middleware(

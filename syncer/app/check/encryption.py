@@ -25,8 +25,9 @@ def database_on_the_way(setting: str, found: Encryption) -> Iterator[Finding]:
         setting,
         what,
         consequence,
-        "add ?sslmode=verify-full&sslrootcert=FILE, with the authority that signed the server's certificate; or "
-        "sslrootcert=system, for those that the system trusts",
+        # Not sslrootcert=system: libpq as psycopg brings it looks for the system's authorities where there are none.
+        "add ?sslmode=verify-full&sslrootcert=FILE, with the authority that signed the server's certificate: where it "
+        "is a public one, /etc/ssl/certs/ca-certificates.crt on most systems",
     )
 
 

@@ -33,6 +33,8 @@ def check_file(path: Path, settings: Settings) -> Iterator[Finding]:
 
 
 def _open_to_all(path: Path) -> bool:
+    if not path.is_file():
+        return False  # a pipe, of which there is nothing left
     whole = path.resolve()
     return bool(whole.stat().st_mode & stat.S_IROTH) and all(
         folder.stat().st_mode & stat.S_IXOTH for folder in whole.parents

@@ -21,6 +21,7 @@ from syncer.app.check.sampling import estimates
 from syncer.app.check.statement import statements
 from syncer.app.exit_code import ExitCode, worst
 from syncer.app.invocation import Invocation
+from syncer.app.redaction import Redact
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan", Severity.INFO: "green"}
 
@@ -45,7 +46,7 @@ def check(invocation: Invocation, requested: Sequence[str], *, show_sql: bool, s
             statements(application, names) if show_sql else None,
             index_bodies(application, names) if show_mapping else None,
         )
-    findings += [_estimated(name, found) for name, found in estimated.items()]
+    findings += [_estimated(name, found, invocation.redact) for name, found in estimated.items()]
     findings = [finding.redacted(invocation.redact) for finding in findings]
     ok = all(finding.severity in {Severity.INFO, Severity.ADVICE} for finding in findings)
     document: dict[str, Any] = {"ok": ok, "findings": [finding.document() for finding in findings]}
@@ -66,8 +67,9 @@ def _sound(names: Sequence[str], findings: Sequence[Finding]) -> Sequence[str]:
     return [name for name in names if not any(f"{setting}.".startswith(f"pipelines.{name}.") for setting in errors)]
 
 
-def _estimated(name: str, found: Estimate | str) -> Finding:
-    return info(f"pipelines.{name}", str(found) if isinstance(found, Estimate) else f"no estimate: {found}")
+def _estimated(name: str, found: Estimate | str, redact: Redact) -> Finding:
+    said = str(found) if isinstance(found, Estimate) else f"no estimate: {redact(found)}"
+    return info(f"pipelines.{name}", said)
 
 
 def _report(findings: Sequence[Finding], shown: Shown) -> RenderableType:

@@ -133,6 +133,6 @@ def _lines(each: RoleGrants, needed: Needed) -> Iterator[str]:
 
 
 def _commented(method: str, path: str, body: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a request as a comment of SQL, without what would end it."""
-    text = json.dumps(body, indent=2).replace("*/", "*\\u002f")
+    """Yield a request as a comment of SQL, without what would end it or begin one within."""
+    text = json.dumps(body, indent=2).replace("*/", "*\\u002f").replace("/*", "\\u002f*")
     yield f"/*\n{method} {path}\n{text}\n*/"

@@ -81,7 +81,9 @@ def init(invocation: Invocation, wishes: Wishes, *, yes: bool, ask: Ask = on_ter
         sys.stdout.flush()
     else:
         _write(wishes.output, text)
-    for line in [*trouble, *_next(invocation, wishes, proposals)]:
+    for line in trouble:
+        _tell(invocation.redact(line))
+    for line in _next(invocation, wishes, proposals):
         _tell(line)
     return ExitCode.DONE
 
@@ -99,7 +101,8 @@ def _hide(invocation: Invocation, url: str) -> None:
         database_url(SecretStr(url))
     except ValueError as error:
         raise ConfigurationError(f"the source URL {error}") from None
-    invocation.redact = redactor(form for part in hidden_parts(url) for form in forms(part))
+    secrets = [*hidden_parts(url), *(value for name in _LOGINS if (value := invocation.env.get(name)))]
+    invocation.redact = redactor(form for secret in secrets for form in forms(secret))
 
 
 def _search(env: Mapping[str, str], given: str | None, ask: Ask) -> tuple[Search, Sequence[str]]:

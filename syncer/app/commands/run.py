@@ -66,7 +66,7 @@ def run(invocation: Invocation, requested: Sequence[str], *, listen: str | None 
         application.measures.append(pulse.telemetry)
         with (
             schedule(application, names, clock, lambda name: renewed.get(name, application)),
-            monitored(application, names, clock, invocation.redact, listen) as measured,
+            monitored(application, names, clock, invocation.redact, listen, pulse.stuck) as measured,
             told_to_systemd(invocation.env, clock, pulse.stuck),
         ):
             # A first change that waits for torch would wait for seconds, and a broken model be found at that late hour.

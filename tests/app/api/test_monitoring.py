@@ -21,7 +21,7 @@ from syncer.core.report import Report
 
 
 @contextmanager
-def monitored(*missing: str, tells: bool = True) -> Iterator[tuple[TestClient, Measured]]:
+def monitored(*missing: str, tells: bool = True, stuck: Sequence[str] = ()) -> Iterator[tuple[TestClient, Measured]]:
     """Lend a client of an application some of whose parts are missing."""
 
     def look() -> Mapping[str, PipelineReport]:
@@ -33,7 +33,7 @@ def monitored(*missing: str, tells: bool = True) -> Iterator[tuple[TestClient, M
     clock = SystemClock()
     board = StatusBoard(look, clock)
     exported = registry(board)
-    app = monitor(monitoring(board, exported, parts, tells=tells), board, clock)
+    app = monitor(monitoring(board, exported, parts, tells=tells), board, clock, lambda _seconds: stuck)
     with TestClient(app) as client:
         yield client, Measured(exported, clock)
 
@@ -61,6 +61,13 @@ def test_what_is_missing_is_named_and_not_ready() -> None:
         "missing": ["items.source"],
         "parts": {"state": "ready", "items.source": "missing"},
     }
+
+
+def test_a_process_one_of_whose_pipelines_is_stuck_is_not_well() -> None:
+    """A restart may help it; nothing that is away does that."""
+    with monitored("items.source", stuck=["items"]) as (client, _):
+        answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (503, {"status": "stuck", "pipelines": ["items"]})
 
 
 def test_metrics_are_exported_with_those_of_the_process() -> None:
