@@ -19,9 +19,12 @@ from tests.services.proxy import ProxyFactory
 
 @pytest.fixture(name="loaded")
 def _loaded(installation: Installation) -> Installation:
-    """2,000 rows that are in the index."""
+    """2,000 rows that are in the index, and old enough that no later process reads them once more."""
     installation.configure(soft_delete="deleted_at", poll={"interval": "100ms"}, index={"replicas": 0})
     installation.sql(ROWS, 1, 2000)
+    installation.sql("ALTER TABLE public.item DISABLE TRIGGER touch")
+    installation.sql("UPDATE public.item SET updated_at = updated_at - interval '1 hour'")
+    installation.sql("ALTER TABLE public.item ENABLE TRIGGER touch")
     installation.succeed("run", "--once")
     return installation
 
