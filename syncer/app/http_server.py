@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -95,12 +96,18 @@ def answering(app: FastAPI, bound: socket.socket, requests: int, said: str, **to
     )
     # On a thread, where uvicorn leaves the signals alone: they stop the clock.
     with ThreadPoolExecutor(1, thread_name_prefix="serve") as threads:
-        ended = threads.submit(lambda: asyncio.run(_answer(app, server, bound, said, told)))
+        ended = threads.submit(_run, server, partial(_answer, app, server, bound, said, told))
         try:
             yield ended
         finally:
             server.should_exit = True
         ended.result()
+
+
+def _run(server: uvicorn.Server, answer: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    # uvloop's loop where there is one.
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(answer())
 
 
 async def _answer(
