@@ -41,28 +41,31 @@ class PipelinePulse:
         self._clock = clock
         self._lock = threading.Lock()
         self._open = 0
+        self._embedding = 0
         self._moved_at = clock.monotonic()
 
     def busy_since(self, moment: float) -> bool:
         """Tell whether a step goes on and nothing has moved since this moment, on the monotonic scale."""
         with self._lock:
-            return self._open > 0 and self._moved_at <= moment
+            # A batch of long texts may take a slow processor longer than anybody waits, and a restart begins it anew.
+            return self._open > 0 and not self._embedding and self._moved_at <= moment
 
     def step(self, step: Step, rows: int | None = None) -> AbstractContextManager[object]:  # noqa: ARG002
-        return self._noted()
+        return self._noted(embeds=step is Step.EMBED)
 
     def delivered(self, outcomes: Collection[Outcome], report: Report) -> None:  # noqa: ARG002
         self._move(0)
 
     @contextmanager
-    def _noted(self) -> Iterator[None]:
-        self._move(1)
+    def _noted(self, *, embeds: bool) -> Iterator[None]:
+        self._move(1, int(embeds))
         try:
             yield
         finally:
-            self._move(-1)
+            self._move(-1, -int(embeds))
 
-    def _move(self, opened: int) -> None:
+    def _move(self, opened: int, embedding: int = 0) -> None:
         with self._lock:
             self._open += opened
+            self._embedding += embedding
             self._moved_at = self._clock.monotonic()

@@ -15,7 +15,7 @@ from syncer.app.redaction import Redact
 from syncer.core.alert import Alert, Judgement, Kept, settle
 from syncer.core.alert_rule import PipelineLook, Thresholds, judge_cluster, judge_pipeline, judge_queries
 from syncer.core.cluster import ClusterLook
-from syncer.core.error import AccessDenied, SyncerError
+from syncer.core.error import SyncerError
 from syncer.ports import Clock
 
 #: Of a look, to each index: twelve a minute, and the three slowest of ten minutes are left out.
@@ -84,14 +84,10 @@ class Watcher:
             seconds = every_seconds
             try:
                 self.look()
-            except AccessDenied as error:
-                # A process that only reads leaves it to others.
-                self._alerts.close()
-                self._say_blind(error)
-                return
             except SyncerError as error:
-                # What is held others may be able to settle.
+                # What is held others may be able to settle. A right that is missing may be granted.
                 self._alerts.close()
+                self._firing, self._cluster = (), None
                 self._say_blind(error)
             except Exception as error:  # a bug: pipelines go on
                 structlog.get_logger().error("alerts are not judged", exc_info=error)

@@ -63,3 +63,15 @@ def test_a_step_that_fails_has_ended() -> None:
     except ConnectionError:
         clock.advance(LIMIT)
     assert beats.stuck(LIMIT) == []
+
+
+def test_a_batch_that_is_embedded_for_long_is_alive() -> None:
+    """A restart would begin it anew, again and again."""
+    beats, clock = pulse()
+    articles = beats.telemetry("articles")
+    with articles.step(Step.POLL):
+        with articles.step(Step.EMBED):
+            clock.advance(10 * LIMIT)
+            assert beats.stuck(LIMIT) == []
+        clock.advance(LIMIT)
+        assert beats.stuck(LIMIT) == ["articles"]

@@ -140,7 +140,8 @@ class Gate:
     def _log(self, scope: Scope, status: list[int], started: float) -> None:
         seconds = self._clock.monotonic() - started
         # As it is declared, so that there are few; what leads nowhere is one.
-        self._served(getattr(scope.get("route"), "path", "unknown"), status[0] if status else 499, seconds)
+        if scope["path"] not in _QUIET:
+            self._served(getattr(scope.get("route"), "path", "unknown"), status[0] if status else 499, seconds)
         log = structlog.get_logger()
         (log.debug if scope["path"] in _QUIET else log.info)(
             "request",

@@ -35,7 +35,7 @@ def monitoring(
     """Return the routes.
 
     parts: what the process needs. guards: dependencies of `/metrics`, for whom it is. tells: what was seen of each part
-    too, not only whether it is ready: who may not see the pipelines need not know what is wrong with them.
+    too, not only whether all are ready: who may not see the pipelines need not know their names.
     """
     router = APIRouter(tags=["monitoring"])
 
@@ -44,9 +44,10 @@ def monitoring(
         """Answer 503 where something is missing, and what that is."""
         needed = parts(await board.board())
         is_ready = all(part.ready for part in needed)
-        told = {part.name: part.said if tells else ("ready" if part.ready else "missing") for part in needed}
-        missing = [part.name for part in needed if not part.ready]
-        document = {"status": "ready" if is_ready else "not ready", "missing": missing, "parts": told}
+        document: dict[str, object] = {"status": "ready" if is_ready else "not ready"}
+        if tells:
+            document["missing"] = [part.name for part in needed if not part.ready]
+            document["parts"] = {part.name: part.said for part in needed}
         return Answer(document, 200 if is_ready else 503)
 
     guarded = [Depends(guard) for guard in guards]

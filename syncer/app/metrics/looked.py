@@ -36,11 +36,11 @@ class LookCollector(Collector):
         info = _family(of.INFO)
         info.add_metric([__version__], 1)
         yield info
-        if board.look is None:
-            return
         age = _family(of.LOOK_AGE)
         age.add_metric([], board.age_seconds)
         yield age
+        if board.look is None:
+            return
         for looked in _LOOKED:
             family = _family(looked.definition)
             for name, report in board.look.reports.items():

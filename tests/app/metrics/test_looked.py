@@ -94,7 +94,7 @@ def test_what_a_verification_has_mended_is_no_difference() -> None:
         report = PipelineReport(PipelineStatus("items", "following"), jobs=[job])
         return exported(items=report).get(("syncer_verify_differences",))
 
-    assert differences(detail) == 2
+    assert differences(detail) == 1
     assert differences({**detail, "complete": False}) is None
     assert differences({"error": "the source is away"}) is None
 
