@@ -95,7 +95,11 @@ class Webhook:
         """Return what went wrong, and whether that may pass; None: nothing."""
         headers = {"Content-Type": "application/json", **self._hook.headers}
         try:
-            answer = self._pool.request("POST", self._hook.url, body=body, headers=headers, redirect=False)
+            answer = self._pool.request(
+                "POST", self._hook.url, body=body, headers=headers, redirect=False, preload_content=False
+            )
+            # Unread: whatever else it says, and however long that is.
+            answer.close()
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             # Its text names the address, whose path may be the secret.
             return f"the webhook does not answer: {type(error).__name__}", True

@@ -48,7 +48,18 @@ def header_values(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
     return headers
 
 
+def interval(value: float | None) -> float | None:
+    """Return how often it is looked, if that is neither too often for the servers nor too seldom to judge anything."""
+    if value is not None and not _EVERY_MIN <= value <= _EVERY_MAX:
+        raise ValueError("must be from 1s to 2m, or off")
+    return value
+
+
+#: At least four looks while queries are remembered.
+_EVERY_MIN, _EVERY_MAX = 1.0, 120.0
+
 DurationOrOff = Annotated[float | None, BeforeValidator(seconds_or_off)]
+IntervalOrOff = Annotated[float | None, BeforeValidator(seconds_or_off), AfterValidator(interval)]
 PercentOrOff = Annotated[float | None, BeforeValidator(percent_or_off)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(webhook_url)]
 Headers = Annotated[Mapping[str, SecretStr], AfterValidator(header_values)]
@@ -70,8 +81,8 @@ class AlertSettings(Section):
     """What `syncer run` tells people of, each thing with its threshold; `off`: never. See
     [monitoring](monitoring.md#alerts)."""
 
-    every: DurationOrOff = 15.0
-    """How often it is looked; `off`: no alert at all."""
+    every: IntervalOrOff = 15.0
+    """How often it is looked, from `1s` to `2m`; `off`: no alert at all."""
     red: bool = True
     """Tell at once when the cluster is red."""
     yellow: DurationOrOff = 900.0

@@ -53,5 +53,6 @@ def building(store: PostgresStateStore, pipeline: str) -> Building | None:
     """Return the index that is built, or waits; None: there is none. Raises StateUnavailable."""
     for record in store.indices(pipeline):
         if record.role is Role.BUILDING:
-            return Building(record, store.overview(record.name).holder)
+            holder = store.overview(record.name).holder
+            return Building(record, str(holder) if holder else None)
     return None

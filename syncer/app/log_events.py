@@ -40,6 +40,9 @@ class LogEvents:
         if record.verify_needed:
             self._log.warning("verify needed", index=record.name, reason=record.verify_needed)
 
+    def ended(self) -> None:
+        """Note that nothing more is done for the pipeline, which is logged elsewhere."""
+
     def loading(self, settled: int, total: int) -> None:
         self._progress(settled, total)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+import structlog
+
 from syncer.app.http_server import answering, given_address, listening, require_server
-from syncer.app.pipeline_report import reports
+from syncer.app.pipeline_report import Reporter
+from syncer.app.readiness import Part, following
 from syncer.app.redaction import Redact
-from syncer.app.status_board import StatusBoard
+from syncer.app.status_board import EVERY_SECONDS, StatusBoard
 from syncer.app.watching import seen_on, watching
 from syncer.app.wiring import Application
 from syncer.ports import Clock
@@ -31,16 +34,33 @@ def monitored(
     redact: Redact,
     listen: str | None,
     stuck: Callable[[float], Sequence[str]],
+    of_pipeline: Callable[[str], Application],
 ) -> Iterator[Measured | None]:
     """Watch and answer while the block runs, and lend what is to be told of the pipelines; None: nobody listens.
 
-    stuck: returns the pipelines that have not moved for so many seconds though they are at work.
+    stuck: returns the pipelines that have not moved for so many seconds though they are at work. of_pipeline: the
+    application that a pipeline belongs to by then; another one, once the configuration was read again.
     Raises ConfigurationError.
     """
-    if listen is None:
-        with watching(application, names, clock, lambda asked: reports(application, clock, asked, redact)):
-            yield None
-        return
+    with closing(Reporter(of_pipeline, clock, names, redact)) as reporter:
+        if listen is None:
+            with watching(application, names, clock, reporter):
+                yield None
+        else:
+            with _listening(application, names, clock, redact, listen, stuck, reporter) as measured:
+                yield measured
+
+
+@contextmanager
+def _listening(
+    application: Application,
+    names: Sequence[str],
+    clock: Clock,
+    redact: Redact,
+    listen: str,
+    stuck: Callable[[float], Sequence[str]],
+    reporter: Reporter,
+) -> Iterator[Measured]:
     where = given_address(listen)
     require_server("syncer run --listen")
 
@@ -48,19 +68,29 @@ def monitored(
     from syncer.app.metrics.measured import Measured
     from syncer.app.metrics.registry import registry
     from syncer.app.metrics.watched import WatchCollector
-    from syncer.app.readiness import following
 
-    board = StatusBoard(lambda: reports(application, clock, names, redact), clock, redact)
+    board = StatusBoard(reporter, clock, redact)
     exported = registry(board)
     measured = Measured(exported, clock)
     lag_seconds = application.settings.alerts.lag or math.inf
-    routes = monitoring(board, exported, partial(following, lag_seconds=lag_seconds), tells=True)
+
+    async def ready(_: object) -> Sequence[Part]:
+        return following(await board.board(EVERY_SECONDS), lag_seconds)
+
+    routes = monitoring(board, exported, ready, tells=True)
     application.measures.append(measured.telemetry)
     with (
         listening(where) as bound,
-        answering(monitor(routes, board, clock, stuck), bound, _REQUESTS, "monitoring"),
+        answering(monitor(routes, board, clock, stuck), bound, _REQUESTS, "monitoring") as ended,
         watching(application, names, clock, seen_on(board)) as watcher,
     ):
+        ended.add_done_callback(_told)
         if watcher is not None:
             exported.register(WatchCollector(lambda: watcher.cluster, lambda: watcher.firing))
         yield measured
+
+
+def _told(ended: Future[None]) -> None:
+    """Log what has ended the answers: the pipelines go on, and nothing else would tell."""
+    if error := ended.exception():
+        structlog.get_logger().error("metrics and probes are not answered any more", exc_info=error)

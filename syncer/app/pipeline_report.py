@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from syncer.adapters.postgres.session import Session
 from syncer.app.commands.indices import ListedIndex, listed_indices
 from syncer.app.commands.schedule import ScheduledJob, scheduled
 from syncer.app.commands.status import notes
@@ -50,24 +51,57 @@ class PipelineReport:
         return float(found - detail.get("repaired", 0))
 
 
-def reports(
-    application: Application, clock: Clock, names: Sequence[str], redact: Redact
-) -> Mapping[str, PipelineReport]:
-    """Return what is known of pipelines. Raises StateUnavailable, and ConfigurationError without a state schema."""
-    return {name: _report(application, clock, name, redact) for name in names}
+class Reporter:
+    """Looks at pipelines, again and again, on one connection to the source; for one thread."""
 
+    def __init__(
+        self,
+        application: Callable[[str], Application],
+        clock: Clock,
+        names: Sequence[str],
+        redact: Redact,
+        *,
+        letters: bool = False,
+    ) -> None:
+        """application: that of a pipeline now, whose configuration may be read again. letters: group them, too."""
+        self._application = application
+        self._clock = clock
+        self._names = names
+        self._redact = redact
+        self._letters = letters
+        #: By the application, whose settings say where it leads.
+        self._sessions: dict[Application, Session] = {}
 
-def _report(application: Application, clock: Clock, name: str, redact: Redact) -> PipelineReport:
-    status = pipeline_status(application, clock, name)
-    told = [redact(note) for note in notes(status, clock)]
-    letters: Sequence[LetterGroup] = ()
-    if status.record and status.overview and status.overview.dead_letters:
-        letters = grouped(application.store.dead_letters(status.record.name, LETTERS_MAX))[:_GROUPS]
-    indices: Sequence[ListedIndex] = ()
-    try:
-        indices = listed_indices(application, name)
-    except SyncerError as error:
-        # That it does not answer is among the problems already, where there is an index.
-        if not status.problems:
-            told.append(redact(f"Elasticsearch cannot be looked at: {error.message}"))
-    return PipelineReport(status, told, letters, indices, scheduled(application, clock, name))
+    def __call__(self, names: Sequence[str] | None = None) -> Mapping[str, PipelineReport]:
+        """Return what is known of these pipelines, else of all.
+
+        Raises StateUnavailable, and ConfigurationError without a state schema.
+        """
+        return {name: self._report(name) for name in (self._names if names is None else names)}
+
+    def close(self) -> None:
+        """Disconnect. Never raises."""
+        while self._sessions:
+            self._sessions.popitem()[1].close()
+
+    def _report(self, name: str) -> PipelineReport:
+        application = self._application(name)
+        if application not in self._sessions:
+            # Where a configuration was read again, those of the one before are not asked for any more.
+            used = {self._application(each) for each in self._names}
+            for other in self._sessions.keys() - used:
+                self._sessions.pop(other).close()
+            self._sessions[application] = application.looking_session()
+        status = pipeline_status(application, self._clock, name, self._sessions[application])
+        told = [self._redact(note) for note in notes(status, self._clock)]
+        letters: Sequence[LetterGroup] = ()
+        if self._letters and status.record and status.overview and status.overview.dead_letters:
+            letters = grouped(application.store.dead_letters(status.record.name, LETTERS_MAX))[:_GROUPS]
+        indices: Sequence[ListedIndex] = ()
+        try:
+            indices = listed_indices(application, name, status.fingerprint)
+        except SyncerError as error:
+            # That it does not answer is among the problems already, where there is an index.
+            if not status.problems:
+                told.append(self._redact(f"Elasticsearch cannot be looked at: {error.message}"))
+        return PipelineReport(status, told, letters, indices, scheduled(application, self._clock, name))

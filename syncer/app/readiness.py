@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from syncer.app.status import PipelineStatus
 from syncer.app.status_board import Board
+from syncer.core.error import SyncerError
+from syncer.core.problem import ProblemKind
+from syncer.ports import AsyncSearcher, Clock
 
 #: What was seen longer ago tells nothing of now.
 _OLD_SECONDS = 60.0
+#: How long searches may take to answer a probe, and how long that answer is given again.
+_ANSWER_SECONDS, _FRESH_SECONDS = 3.0, 2.0
+#: Found or not: that it is looked for is what a probe is about.
+_SOME_ID = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +40,9 @@ def following(board: Board, lag_seconds: float) -> Sequence[Part]:
         for name, report in board.look.reports.items():
             status = report.status
             source = status.source_time is not None
+            away = _problem(status, ProblemKind.TABLE, ProblemKind.SOURCE)
             parts += [
-                Part(f"{name}.source", source, "answers" if source else _problem(status, "the ")),
+                Part(f"{name}.source", source, "answers" if source else away),
                 _elasticsearch(status),
                 Part(f"{name}.lease", status.state != "stopped", _role(status)),
                 _lag(status, lag_seconds),
@@ -41,11 +50,34 @@ def following(board: Board, lag_seconds: float) -> Sequence[Part]:
     return parts
 
 
-def searching(board: Board) -> Sequence[Part]:
-    """Return what `syncer serve` needs: whatever is away but Elasticsearch, searches go on."""
-    if board.look is None:
-        return [_state(board)]
-    return [_elasticsearch(report.status) for report in board.look.reports.values()]
+class Searching:
+    """What `syncer serve` needs: whatever is away but Elasticsearch, searches go on. For one event loop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._parts: Sequence[Part] = ()
+
+    async def parts(self, searchers: Mapping[str, AsyncSearcher]) -> Sequence[Part]:
+        """Return whether each pipeline can be searched; however many ask, Elasticsearch is asked now and then."""
+        async with self._asking:
+            if self._clock.monotonic() - self._asked_at > _FRESH_SECONDS:
+                self._parts = await asyncio.gather(*(_searched(name, by) for name, by in searchers.items()))
+                self._asked_at = self._clock.monotonic()
+            return self._parts
+
+
+async def _searched(name: str, searcher: AsyncSearcher) -> Part:
+    part = f"{name}.elasticsearch"
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await searcher.document(_SOME_ID)
+    except SyncerError as error:
+        return Part(part, False, error.message)
+    except TimeoutError:
+        return Part(part, False, f"does not answer within {_ANSWER_SECONDS:g} s")
+    return Part(part, True, "answers")
 
 
 def _state(board: Board) -> Part:
@@ -58,13 +90,13 @@ def _elasticsearch(status: PipelineStatus) -> Part:
     name = f"{status.name}.elasticsearch"
     if status.documents is not None:
         return Part(name, True, "answers")
-    away = _problem(status, "Elasticsearch")
+    away = _problem(status, ProblemKind.ELASTICSEARCH)
     return Part(name, not away, away or "has no index yet")
 
 
-def _problem(status: PipelineStatus, what: str) -> str:
+def _problem(status: PipelineStatus, *kinds: ProblemKind) -> str:
     """Return why something could not be looked at."""
-    return next((said for said in status.problems if said.startswith(what)), "")
+    return next((problem.said for problem in status.problems if problem.kind in kinds), "")
 
 
 def _role(status: PipelineStatus) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 from syncer.adapters.elastic.indices import ElasticIndices
 from syncer.adapters.elastic.mapping import IndexSettings
 from syncer.adapters.postgres.feed import Unreachable, unreachable
-from syncer.adapters.postgres.inspection import load_progress
+from syncer.adapters.postgres.session import Session
 from syncer.adapters.postgres.source import PostgresSource
 from syncer.adapters.postgres.tables import TOMBSTONES
 from syncer.adapters.postgres.way_back import feed_name
@@ -20,11 +21,12 @@ from syncer.app.building import Building, building
 from syncer.app.deviation import Deviation, deviation
 from syncer.app.straying import straying
 from syncer.app.wiring import Application
-from syncer.core.error import SyncerError
+from syncer.core.error import SourceUnavailable, SyncerError
 from syncer.core.fingerprint import differences
 from syncer.core.index import IndexRecord, Phase
 from syncer.core.overview import Overview
 from syncer.core.position import BEGINNING
+from syncer.core.problem import Problem, ProblemKind
 from syncer.core.settlement import Checkpoint
 from syncer.core.source_state import Blocker
 from syncer.core.text_counts import TextCounts
@@ -49,6 +51,8 @@ class PipelineStatus:
     checkpoint: datetime | None = None
     horizon_lag_seconds: float | None = None
     lag_seconds: float | None = None
+    #: The configuration's.
+    fingerprint: Mapping[str, str] | None = None
     fingerprint_matches: bool | None = None
     #: The parts of the fingerprint that differ from the configuration.
     changed: Sequence[str] = ()
@@ -61,7 +65,7 @@ class PipelineStatus:
     #: When the source was looked at, by its own clock.
     source_time: datetime | None = None
     unreachable: Unreachable | None = None
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
     def document(self) -> Mapping[str, Any]:
         """Return the fields that scripts rely on, and what else is known."""
@@ -88,28 +92,40 @@ class PipelineStatus:
             "verify_reason": record.verify_needed if record else None,
             "verified_at": _text(record.verified_at) if record else None,
             "truncated_at": _text(record.truncated) if record else None,
-            "holder": self.overview.holder if self.overview else None,
+            "holder": str(self.overview.holder) if self.overview and self.overview.holder else None,
             "building": self.building.document() if self.building else None,
             "filling": bool(record and record.filling),
             "load": dict(zip(("settled", "total"), self.load, strict=True)) if self.load else None,
             "blockers": None if self.blockers is None else [_blocker(blocker) for blocker in self.blockers],
             "unreachable": _counts(self.unreachable),
-            "problems": self.problems,
+            "problems": [problem.said for problem in self.problems],
         }
 
 
-def pipeline_status(application: Application, clock: Clock, name: str) -> PipelineStatus:
-    """Return what is known of a pipeline. Raises StateUnavailable, and ConfigurationError without a state schema."""
+def pipeline_status(
+    application: Application, clock: Clock, name: str, session: Session | None = None
+) -> PipelineStatus:
+    """Return what is known of a pipeline; session: of the source, for looks, that whoever asks often keeps.
+
+    Raises StateUnavailable, and ConfigurationError without a state schema.
+    """
+    if session is None:
+        session = application.looking_session()
+        try:
+            return pipeline_status(application, clock, name, session)
+        finally:
+            session.close()
     store = application.store
     record = store.index(name)
     overview = store.overview(record.name) if record else None
     paused_since = store.paused(name)
     state = "paused" if paused_since else _state(record, overview)
     status = PipelineStatus(name, state, record, overview, paused_since, building=building(store, name))
-    plan = _known(application, status, "the table", lambda: application.blueprint(name))
+    plan = _known(application, status, ProblemKind.TABLE, lambda: application.blueprint(name, session))
     now = clock.now()
     if plan is not None:
-        now = _known(application, status, "the source", lambda: _look_at_source(application, plan, status)) or now
+        status.fingerprint = plan.fingerprint
+        now = _known(application, status, ProblemKind.SOURCE, lambda: _look_at_source(session, plan, status)) or now
     if record is None or overview is None:
         return status
     if application.settings.pipelines[name].embedding:
@@ -119,8 +135,8 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
         status.fingerprint_matches = not status.changed
         status.deviation = deviation(store, plan, record)
     if record.phase is Phase.LIVE or record.identity:
-        _known(application, status, "Elasticsearch", lambda: _look_at_index(application, record, status))
-    status.load = _load(application, record.name)
+        _known(application, status, ProblemKind.ELASTICSEARCH, lambda: _look_at_index(application, record, status))
+    status.load = store.load_progress(record.name)
     zone = application.settings.pipelines[name].watermark_zone
     zones = _zones(plan) if plan else {}
     # Stamped by the source's own clock.
@@ -131,11 +147,18 @@ def pipeline_status(application: Application, clock: Clock, name: str) -> Pipeli
             continue  # its table has no watermark any more
         _measure(status, checkpoint, now, None if feed.startswith(tombstones) else zones.get(feed, zone))
         if checkpoint.deferred:
-            put_off = f"{checkpoint.deferred:,} documents are put off"
-            status.problems.append(f"{put_off}: {checkpoint.deferred_reason}")
+            status.problems.append(_put_off(checkpoint))
     if status.building and status.building.abandoned:
-        status.problems.append(f"{status.building.what}: {status.building.remedy}")
+        status.problems.append(Problem(ProblemKind.REBUILD, f"{status.building.what}: {status.building.remedy}"))
     return status
+
+
+def _put_off(checkpoint: Checkpoint) -> Problem:
+    """Return what is said of documents that are put off; what kind of error it is quotes nothing."""
+    reason = checkpoint.deferred_reason or ""
+    what = f"{checkpoint.deferred:,} documents are put off"
+    kind = reason.partition(":")[0]
+    return Problem(ProblemKind.PUT_OFF, f"{what}: {reason}", f"{what}: {kind}" if " " not in kind else what)
 
 
 def _zones(plan: Blueprint) -> Mapping[str, str | None]:
@@ -145,18 +168,16 @@ def _zones(plan: Blueprint) -> Mapping[str, str | None]:
     return zones | related
 
 
-def _look_at_source(application: Application, plan: Blueprint, status: PipelineStatus) -> datetime:
+def _look_at_source(session: Session, plan: Blueprint, status: PipelineStatus) -> datetime:
     """Enter what the source knows, and return its clock."""
-    session = application.source_session()
-    try:
-        source = PostgresSource(session)
-        now = status.source_time = source.observe().clock
-        status.blockers = source.blockers()
-        if plan.table.watermark is not None:
+    source = PostgresSource(session)
+    now = status.source_time = source.observe().clock
+    status.blockers = source.blockers()
+    if plan.table.watermark is not None:
+        # Without an index it is counted by reading the whole table: for a look that is too much.
+        with suppress(SourceUnavailable):
             status.unreachable = unreachable(session, plan.table, now)
-        return now
-    finally:
-        session.close()
+    return now
 
 
 def _look_at_index(application: Application, record: IndexRecord, status: PipelineStatus) -> None:
@@ -164,15 +185,7 @@ def _look_at_index(application: Application, record: IndexRecord, status: Pipeli
     indices = ElasticIndices(application.elasticsearch, {}, IndexSettings())
     status.documents = indices.count(record.name)
     if record.phase is Phase.LIVE and (found := straying(indices, record)):
-        status.problems.append(f"{found.what}: {found.remedy}")
-
-
-def _load(application: Application, index: str) -> tuple[int, int] | None:
-    session = application.state_session()
-    try:
-        return load_progress(session, application.settings.state.schema_, index)
-    finally:
-        session.close()
+        status.problems.append(Problem(ProblemKind.ALIAS, f"{found.what}: {found.remedy}"))
 
 
 def _measure(status: PipelineStatus, checkpoint: Checkpoint, now: datetime, zone: str | None) -> None:
@@ -206,11 +219,19 @@ def _state(record: IndexRecord | None, overview: Overview | None) -> str:
     return "loading" if record.phase is Phase.LOADING else "following"
 
 
-def _known(application: Application, status: PipelineStatus, what: str, look: Callable[[], T]) -> T | None:
+_LOOKED_AT = {
+    ProblemKind.TABLE: "the table",
+    ProblemKind.SOURCE: "the source",
+    ProblemKind.ELASTICSEARCH: "Elasticsearch",
+}
+
+
+def _known(application: Application, status: PipelineStatus, kind: ProblemKind, look: Callable[[], T]) -> T | None:
     try:
         return look()
     except SyncerError as error:
-        status.problems.append(application.redact(f"{what} cannot be looked at: {error.message}"))
+        said = f"{_LOOKED_AT[kind]} cannot be looked at: {error.message}"
+        status.problems.append(Problem(kind, application.redact(said)))
         return None
 
 

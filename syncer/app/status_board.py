@@ -99,9 +99,9 @@ class StatusBoard:
             self._ended = True
             self._alarm.ring(self._clock.monotonic())
 
-    async def board(self) -> Board:
-        """Return what is known, as new as can be had in a moment."""
-        if self._age() > self._fresh_seconds:
+    async def board(self, fresh_seconds: float | None = None) -> Board:
+        """Return what is known, as new as can be had in a moment; what is not older than so many seconds will do."""
+        if self._age() > (self._fresh_seconds if fresh_seconds is None else fresh_seconds):
             looked = asyncio.Event()
             with self._lock:
                 self._waiting.append((asyncio.get_running_loop(), looked))
@@ -111,6 +111,7 @@ class StatusBoard:
                     await looked.wait()
             except TimeoutError:
                 with self._lock:
+                    self._waiting = [each for each in self._waiting if each[1] is not looked]
                     self._trouble = self._trouble or "the servers take long to answer"
         return self.last
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from threading import Thread
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -19,7 +20,7 @@ from syncer.core.report import Report
 from syncer.engine.telemetry import Step
 
 #: How long the end of the process waits for a collector that does not answer.
-_END_MILLISECONDS = 2000
+_END_SECONDS = 2.0
 #: Spans that wait to be sent; more are dropped.
 _WAITING_MAX = 4096
 
@@ -44,8 +45,10 @@ class Tracing:
 
     def close(self) -> None:
         """Send what has not been sent yet, as far as that is possible in a moment. Never raises."""
-        self._provider.force_flush(_END_MILLISECONDS)
-        self._provider.shutdown()
+        # The SDK waits for as long as the exporter tries, whatever limit it is given.
+        end = Thread(target=self._provider.shutdown, name="end of traces", daemon=True)
+        end.start()
+        end.join(_END_SECONDS)
 
 
 class PipelineTrace:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,8 +20,8 @@ from syncer.core.cluster import ClusterLook
 from syncer.core.error import SyncerError
 from syncer.ports import Clock
 
-#: Of a look, to each index: twelve a minute, and the three slowest of ten minutes are left out.
-_PROBES = 5
+#: To each index; of those of ten minutes the two slowest are left out.
+_PROBES_A_MINUTE = 20
 #: The first look waits for a process that starts.
 _FIRST_SECONDS = 5.0
 
@@ -35,12 +37,15 @@ class Sights:
     #: Takes the names of pipelines.
     pipelines: Callable[[Sequence[str]], Mapping[str, PipelineReport]]
     cluster: Callable[[], ClusterLook]
-    #: Takes the name of a pipeline, searches its index, and returns how long that took.
-    probe: Callable[[str], float]
+    #: Takes the name of a pipeline, and searches its index, for a few seconds at most.
+    probe: Callable[[str], None]
 
 
 class Watcher:
-    """Judges what no other process judges already, and tells it; what it has seen is asked for by any thread."""
+    """Judges what no other process judges already, and tells it; what it has seen is asked for by any thread.
+
+    Queries are sent behind all else, for as long as a look may take, and judged by the next one.
+    """
 
     def __init__(
         self,
@@ -66,6 +71,7 @@ class Watcher:
         self._firing: Sequence[Alert] = ()
         self._cluster: ClusterLook | None = None
         self._blind = False
+        self._turn = 0
 
     @property
     def firing(self) -> Sequence[Alert]:
@@ -84,13 +90,15 @@ class Watcher:
             seconds = every_seconds
             try:
                 self.look()
+                self.send_queries(every_seconds, ended)
             except SyncerError as error:
                 # What is held others may be able to settle. A right that is missing may be granted.
                 self._alerts.close()
                 self._firing, self._cluster = (), None
                 self._say_blind(error)
-            except Exception as error:  # a bug: pipelines go on
-                structlog.get_logger().error("alerts are not judged", exc_info=error)
+            except Exception as error:  # a bug, or the end of the process: pipelines go on
+                if not ended():
+                    structlog.get_logger().error("alerts are not judged", exc_info=error)
             else:
                 self._blind = False
 
@@ -106,11 +114,16 @@ class Watcher:
         if held:
             for name, report in self._sights.pipelines(held).items():
                 judged = judge_pipeline(_pipeline_look(name, report), self._thresholds)
-                slow = self._probed(name)
+                slow = judge_queries(self._times[name].look(self._clock.monotonic()), self._thresholds)
                 both = Judgement([*judged.conditions, *slow.conditions], judged.unjudged | slow.unjudged)
                 self._settle(scope(name), both)
-        if self._served is not None and self._alerts.hold(SERVED):
-            self._settle(SERVED, judge_queries(self._served.look(self._clock.monotonic()), self._thresholds))
+        if self._alerts.hold(SERVED):
+            if self._served is not None:
+                self._settle(SERVED, judge_queries(self._served.look(self._clock.monotonic()), self._thresholds))
+            else:
+                # Nobody serves any more, or others do, who have it at their next look.
+                self._settle(SERVED, Judgement([]))
+                self._alerts.leave(SERVED)
         scopes = [CLUSTER, SERVED, *map(scope, self._names)]
         self._firing = [kept.alert for kept in self._alerts.firing(scopes)]
 
@@ -139,15 +152,27 @@ class Watcher:
             # Its pipelines have the problem too, with the error.
             return None
 
-    def _probed(self, name: str) -> Judgement:
-        times = self._times[name]
-        if self._thresholds.query_p99_seconds is not None:
-            for _ in range(_PROBES):
+    def send_queries(self, every_seconds: float, ended: Callable[[], bool] = lambda: False) -> None:
+        """Measure queries to the indices whose alerts this process judges, until half of the time has gone."""
+        objective, until = self._thresholds.query_p99_seconds, self._clock.monotonic() + every_seconds / 2
+        if objective is None:
+            return
+        # Where there is no time for all, it is not always the last ones that are left out.
+        self._turn += 1
+        held = deque(name for name in self._names if self._alerts.held(scope(name)))
+        held.rotate(self._turn)
+        for name in held:
+            for _ in range(math.ceil(every_seconds * _PROBES_A_MINUTE / 60)):
+                started = self._clock.monotonic()
+                if started > until or ended() or self._clock.stopping():
+                    return
                 try:
-                    times.add(self._clock.monotonic(), self._sights.probe(name))
+                    self._sights.probe(name)
                 except SyncerError:
-                    break
-        return judge_queries(times.look(self._clock.monotonic()), self._thresholds)
+                    # One that is given up is slow; one that is refused tells nothing of others.
+                    if self._clock.monotonic() - started <= objective:
+                        break
+                self._times[name].add(started, self._clock.monotonic() - started)
 
     def _say_blind(self, error: SyncerError) -> None:
         if not self._blind:

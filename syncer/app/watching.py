@@ -27,6 +27,8 @@ from syncer.ports import Clock
 
 #: What a board saw longer ago tells nothing of now.
 _OLD_SECONDS = 3 * EVERY_SECONDS
+#: A query that takes longer is given up, and counts as that slow.
+_PROBE_SECONDS = 5.0
 
 
 @contextmanager
@@ -103,13 +105,15 @@ class _Elastic:
 
     @cached_property
     def _probe(self) -> ElasticProbe:
-        return ElasticProbe(self._application.elasticsearch, self._clock)
+        # Longer than anybody waits for a search; and others are still to be looked at.
+        objective = self._application.settings.alerts.query_p99 or 0.0
+        return ElasticProbe(self._application.elasticsearch, max(_PROBE_SECONDS, 2 * objective))
 
     def look(self) -> ClusterLook:
         return self._cluster.look(self._clock.monotonic())
 
-    def probe(self, name: str) -> float:
-        return self._probe.seconds(self._aliases[name])
+    def probe(self, name: str) -> None:
+        self._probe.search(self._aliases[name])
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property, lru_cache
@@ -23,7 +23,7 @@ from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.history import PostgresHistory
 from syncer.adapters.postgres.listener import Listener, PostgresWakeups
 from syncer.adapters.postgres.migrate import require_current
-from syncer.adapters.postgres.session import SOURCE_SETTINGS, STATE_SETTINGS, Session
+from syncer.adapters.postgres.session import LOOKING_SETTINGS, SOURCE_SETTINGS, STATE_SETTINGS, Session
 from syncer.adapters.postgres.source import refuse_standby
 from syncer.adapters.postgres.state import PostgresStateStore
 from syncer.adapters.postgres.vector_cache import PostgresVectorCache
@@ -152,12 +152,16 @@ class Application:
             ) from error
         return tracing(self.settings.traces)
 
-    def source_session(self, *, any_server: bool = False) -> Session:
+    def looking_session(self) -> Session:
+        """Return a new connection to the source for looks, which must not cost it much."""
+        return self.source_session(settings=LOOKING_SETTINGS)
+
+    def source_session(self, *, any_server: bool = False, settings: Mapping[str, str] = SOURCE_SETTINGS) -> Session:
         """Return a new connection to the source; to a standby only where `any_server` will do."""
         return Session(
             self.settings.source.url.get_secret_value(),
             setting="source.url",
-            settings=SOURCE_SETTINGS,
+            settings=settings,
             unavailable=SourceUnavailable,
             on_connect=(lambda _: None) if any_server else refuse_standby,
         )
@@ -171,18 +175,20 @@ class Application:
             unavailable=StateUnavailable,
         )
 
-    def blueprint(self, name: str) -> Blueprint:
-        """Read the catalogue, and return what the pipeline comes to."""
+    def blueprint(self, name: str, session: Session | None = None) -> Blueprint:
+        """Read the catalogue, and return what the pipeline comes to; session: of the source, left open."""
+        if session is None:
+            session = self.source_session()
+            try:
+                return self.blueprint(name, session)
+            finally:
+                session.close()
         settings = self.settings.pipelines[name]
-        session = self.source_session()
-        try:
-            table = pipeline_table(session, name, settings)
-            fields = pipeline_fields(session, name, settings, table)
-            feeds = pipeline_feeds(session, name, settings, table, fields)
-            routing = pipeline_routing(session, name, settings, table)
-            vectors = pipeline_vectors(name, settings, fields, lambda: self.embedder.dims)
-        finally:
-            session.close()
+        table = pipeline_table(session, name, settings)
+        fields = pipeline_fields(session, name, settings, table)
+        feeds = pipeline_feeds(session, name, settings, table, fields)
+        routing = pipeline_routing(session, name, settings, table)
+        vectors = pipeline_vectors(name, settings, fields, lambda: self.embedder.dims)
         model = self.embedder.description if settings.embedding else None
         transform = self.transform(name)
         made = transform.description if transform else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from syncer.core.alert import Alert, Condition, Judgement, Severity
 from syncer.core.cluster import ClusterLook, NodeLook, rejected_since
+from syncer.core.problem import Problem, ProblemKind
 
 RED, YELLOW, DISK, HEAP = "SyncerClusterRed", "SyncerClusterYellow", "SyncerDisk", "SyncerHeap"
 REJECTIONS, SLOW = "SyncerRejections", "SyncerSlowQueries"
@@ -50,7 +51,7 @@ class PipelineLook:
     dead_letters: int | None = None
     #: What the last verification has found and not mended.
     differences: float | None = None
-    problems: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class QueryLook:
     #: How many there were, and how far they reach back.
     queries: int
     minutes: float
+    #: Whether they were measured for all of that time.
+    whole: bool = True
 
 
 def judge_cluster(look: ClusterLook | None, before: ClusterLook | None, thresholds: Thresholds) -> Judgement:
@@ -90,10 +93,10 @@ def judge_pipeline(look: PipelineLook, thresholds: Thresholds) -> Judgement:
 
 
 def judge_queries(look: QueryLook, thresholds: Thresholds) -> Judgement:
-    """Return whether queries take too long."""
-    if look.p99_seconds is None:
-        return Judgement([], frozenset({SLOW}))
+    """Return whether queries take too long. Where few are sent they do not; after a start that is not known yet."""
     objective = thresholds.query_p99_seconds
+    if look.p99_seconds is None:
+        return Judgement([], frozenset() if look.whole or objective is None else frozenset({SLOW}))
     if objective is None or look.p99_seconds <= objective:
         return Judgement([])
     said = (
@@ -138,8 +141,8 @@ def _rejections(node: str, more: int) -> Condition:
 def _pipeline(look: PipelineLook, of: Thresholds) -> Iterator[Condition]:
     name = look.name
 
-    def alert(kind: str, severity: Severity, said: str, remedy: str) -> Alert:
-        return Alert(kind, severity, said, remedy, {"pipeline": name})
+    def alert(kind: str, severity: Severity, said: str, remedy: str, **more: str) -> Alert:
+        return Alert(kind, severity, said, remedy, {"pipeline": name, **more})
 
     if look.state == "stopped" and of.stopped_seconds is not None:
         said, remedy = f"nobody follows pipeline {name}", "start `syncer run`; its log has what it ended with"
@@ -155,8 +158,11 @@ def _pipeline(look: PipelineLook, of: Thresholds) -> Iterator[Condition]:
     if look.differences and of.differences:
         said = f"documents of pipeline {name} that were not as their rows: {look.differences:,.0f}"
         yield Condition(alert(DIFFERENCES, Severity.CRITICAL, said, f"`syncer verify {name} --repair` mends them"))
-    if look.problems and of.trouble_seconds is not None:
-        said = f"pipeline {name}: {look.problems[0]}"
-        yield Condition(
-            alert(TROUBLE, Severity.WARNING, said, f"`syncer check {name}` tells what to do"), of.trouble_seconds
-        )
+    if of.trouble_seconds is not None:
+        # Several feeds may put documents off: one of each kind.
+        for problem in {each.kind: each for each in reversed(look.problems)}.values():
+            said, remedy = f"pipeline {name}: {problem.outward}", f"`syncer check {name}` tells what to do"
+            if problem.kind is ProblemKind.PUT_OFF:
+                remedy = f"they are tried again by themselves; `syncer status {name}` and `syncer cluster` tell why"
+            trouble = alert(TROUBLE, Severity.WARNING, said, remedy, problem=problem.kind.value)
+            yield Condition(trouble, of.trouble_seconds)

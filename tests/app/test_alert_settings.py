@@ -42,6 +42,8 @@ def test_values_may_have_units() -> None:
         ({"heap": True}, "percentage"),
         ({"lag": "soon"}, "duration"),
         ({"lag": True}, "duration"),
+        ({"every": "0s"}, "from 1s to 2m"),
+        ({"every": "1h"}, "from 1s to 2m"),
         ({"webhook": {"url": "hooks.example.com"}}, "must be a URL"),
         ({"webhook": {"headers": {"X-Token": "one\ntwo"}}}, "ASCII"),
         ({"webhook": {"headers": {"X Token": "one"}}}, "ASCII"),

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from syncer.adapters.memory.clock import MemoryClock
+from syncer.adapters.memory.searcher import MemorySearcher
 from syncer.app.pipeline_report import PipelineReport
-from syncer.app.readiness import Part, following, searching
+from syncer.app.readiness import Part, Searching, following
 from syncer.app.status import PipelineStatus
 from syncer.app.status_board import Board, Look
-from syncer.core.overview import Overview
+from syncer.core.error import SinkUnavailable
+from syncer.core.overview import Holder, Overview
+from syncer.core.problem import Problem, ProblemKind
+from syncer.core.search.condition import Condition
 
 _NOW = datetime(2026, 5, 4, 13, tzinfo=UTC)
 
@@ -19,17 +26,29 @@ def board(state: str = "following", age: float = 1.0, **known: Any) -> Board:
     return Board(Look(0.0, _NOW, {"items": PipelineReport(status)}), age, None)
 
 
+class Away(MemorySearcher):
+    """Nobody answers."""
+
+    def __init__(self) -> None:
+        super().__init__({}, [])
+        self.asked = 0
+
+    async def document(self, id: str, *, conditions: Sequence[Condition] = ()) -> Mapping[str, Any] | None:
+        self.asked += 1
+        raise SinkUnavailable("connection refused")
+
+
 def missing(parts: list[Part] | Any) -> dict[str, str]:
     return {part.name: part.said for part in parts if not part.ready}
 
 
 def test_a_process_is_ready_where_all_answer_and_somebody_follows() -> None:
     """A standby too: the lease is held by another process."""
-    held = Overview({}, 0, 0, "other 12")
+    held = Overview({}, 0, 0, Holder(12, "other"))
     parts = following(board(overview=held), 300)
     assert missing(parts) == {}
     said = {part.name: part.said for part in parts}
-    assert said["items.lease"] == "following, held by other 12"
+    assert said["items.lease"] == "following, held by pid 12, other"
     assert said["items.lag"] == "2.0 s of 300 s"
 
 
@@ -37,9 +56,8 @@ def test_what_is_missing_is_named() -> None:
     """With what was seen of it."""
     away = "Elasticsearch cannot be looked at: connection refused"
     source = "the source cannot be looked at: no password"
-    parts = following(
-        board("stopped", documents=None, source_time=None, lag_seconds=400.0, problems=[away, source]), 300
-    )
+    problems = [Problem(ProblemKind.ELASTICSEARCH, away), Problem(ProblemKind.SOURCE, source)]
+    parts = following(board("stopped", documents=None, source_time=None, lag_seconds=400.0, problems=problems), 300)
     assert missing(parts) == {
         "items.source": source,
         "items.elasticsearch": away,
@@ -60,7 +78,24 @@ def test_a_pause_is_meant() -> None:
 
 
 def test_searches_need_elasticsearch_alone() -> None:
-    """They go on while the source is away, and while nobody follows."""
-    assert missing(searching(board("stopped", source_time=None, lag_seconds=9999.0))) == {}
-    away = "Elasticsearch cannot be looked at: connection refused"
-    assert missing(searching(board(documents=None, problems=[away]))) == {"items.elasticsearch": away}
+    """It is asked itself: whatever becomes of source and state, searches go on."""
+    clock = MemoryClock()
+    there, away = MemorySearcher({}, []), Away()
+    parts = asyncio.run(Searching(clock).parts({"items": there, "books": away}))
+    assert missing(parts) == {"books.elasticsearch": "connection refused"}
+
+
+def test_however_many_probes_come_elasticsearch_is_asked_now_and_then() -> None:
+    """Anybody may ask whether the process is ready."""
+    clock, away = MemoryClock(), Away()
+
+    async def probes() -> None:
+        searching = Searching(clock)
+        for _ in range(10):
+            await searching.parts({"books": away})
+        assert away.asked == 1
+        clock.advance(3)
+        await searching.parts({"books": away})
+        assert away.asked == 2
+
+    asyncio.run(probes())

@@ -130,6 +130,16 @@ def test_it_works_while_the_source_is_down(loaded: Deployment) -> None:
     assert "hunter2" not in problem
 
 
+def test_a_table_that_cannot_be_read_in_a_moment_holds_up_nothing(loaded: Deployment) -> None:
+    """What takes long to count is left out, and what is to blame is told."""
+    with psycopg.connect(loaded.postgres_url, application_name="vacuum full") as other:
+        other.execute("LOCK TABLE articles")
+        one = status(loaded)
+    assert (one["unreachable"], one["problems"], one["documents"]) == (None, [], 2)
+    assert [blocker["application_name"] for blocker in one["blockers"]] == ["vacuum full"]
+    assert status(loaded)["unreachable"] == {"missing": 0, "infinite": 0, "future": 0}
+
+
 def test_what_asks_for_attention_is_told(loaded: Deployment) -> None:
     """Rejections, rows that no poll meets, a configuration that has moved on, and whoever holds the horizon."""
     loaded.sql(

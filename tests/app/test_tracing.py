@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 from pydantic import ValidationError
@@ -17,6 +19,7 @@ from syncer.app.trace_settings import TraceSettings
 from syncer.app.tracing import Tracing, tracing
 from syncer.app.wiring import Application
 from syncer.core.error import SinkUnavailable
+from syncer.engine.telemetry import Step
 from tests.builders import a_world
 
 
@@ -61,9 +64,42 @@ def test_a_step_that_fails_says_with_what_and_not_why() -> None:
 def test_a_share_of_polls_is_traced_whole() -> None:
     """None of the steps of one that is not."""
     exporter = InMemorySpanExporter()
-    world = a_world(telemetry=Tracing(SimpleSpanProcessor(exporter), ratio=1e-9).telemetry("items"))
+    world = a_world(telemetry=Tracing(SimpleSpanProcessor(exporter), ratio=0.5).telemetry("items"))
     world.worker().run_once()
-    assert spans(exporter) == {}
+    exporter.clear()
+    with world.following() as poll:
+        # That all of them are traced, or none, has a chance of 2 to the power of -59.
+        for number in range(60):
+            world.table.put(("1",), n=number)
+            poll()
+    polls: dict[int, set[str]] = {}
+    for span in exporter.get_finished_spans():
+        assert span.context is not None
+        of = span.context if span.parent is None else span.parent
+        polls.setdefault(of.span_id, set()).add(span.name)
+    assert 0 < len(polls) < 60
+    whole = {"poll", "observe", "read", "hydrate", "write", "commit"}
+    assert all(names == whole for names in polls.values())
+
+
+def test_the_end_does_not_wait_for_a_collector_that_hangs() -> None:
+    """The process is to be gone in seconds; what was not sent is lost."""
+    sent, hangs = Event(), Event()
+
+    class Hanging(InMemorySpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            sent.set()
+            hangs.wait(60)
+            return super().export(spans)
+
+    exporter = Hanging()
+    traced = tracing(TraceSettings(endpoint="http://127.0.0.1:1/v1/traces"), exporter)
+    with traced.telemetry("items").step(Step.READ):
+        pass
+    traced.close()
+    assert sent.is_set()
+    assert not exporter.get_finished_spans()
+    hangs.set()
 
 
 def test_nothing_is_traced_unless_it_is_asked_for(tmp_path: Path) -> None:

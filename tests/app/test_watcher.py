@@ -18,7 +18,8 @@ from syncer.app.watcher import Sights, Watcher
 from syncer.core.alert import Kept
 from syncer.core.alert_rule import Thresholds
 from syncer.core.cluster import ClusterLook, NodeLook
-from syncer.core.error import SinkUnavailable, StateUnavailable
+from syncer.core.error import AccessDenied, SinkUnavailable, StateUnavailable
+from syncer.core.problem import Problem, ProblemKind
 from tests.adapters.postgres.waiting import wait_for
 from tests.contract.shared_state import PostgresState
 
@@ -34,11 +35,14 @@ class World:
     status: PipelineStatus = field(default_factory=lambda: PipelineStatus("items", "following", lag_seconds=1.0))
     query_seconds: float = 0.01
     state_away: bool = False
+    denied: bool = False
     served: QueryTimes | None = None
     told: list[tuple[str, str, str]] = field(default_factory=list)
 
     def watcher(self, name: str, alerts: PostgresAlerts) -> Watcher:
         def pipelines(_: Sequence[str]) -> dict[str, PipelineReport]:
+            if self.denied:
+                raise AccessDenied("permission denied for table alerts", hint="grant it")
             if self.state_away:
                 raise StateUnavailable("no route to host", hint="start it")
             return {"items": PipelineReport(self.status)}
@@ -51,7 +55,12 @@ class World:
         def tell(status: str, kept: Sequence[Kept]) -> None:
             self.told += [(name, status, one.alert.name) for one in kept]
 
-        sights = Sights(pipelines, cluster, lambda _: self.query_seconds)
+        def probe(_: str) -> None:
+            self.clock.advance(self.query_seconds)
+            if self.query_seconds > 5:
+                raise SinkUnavailable("no answer in 5 s")
+
+        sights = Sights(pipelines, cluster, probe)
         return Watcher(
             ["items"],
             sights,
@@ -114,7 +123,9 @@ def test_what_is_away_resolves_nothing(open_alerts: Callable[[], PostgresAlerts]
     watcher = world.watcher("first", open_alerts())
     watcher.look()
     world.cluster = None
-    world.status.problems = ["Elasticsearch cannot be looked at: connection refused for pass"]
+    world.status.problems = [
+        Problem(ProblemKind.ELASTICSEARCH, "Elasticsearch cannot be looked at: connection refused for pass")
+    ]
     for _ in range(10):
         world.clock.advance(15)
         watcher.look()
@@ -128,17 +139,52 @@ def test_slow_queries_are_told(open_alerts: Callable[[], PostgresAlerts]) -> Non
     """Of those that the watcher sends, once there are some."""
     world = World(query_seconds=2.0)
     watcher = world.watcher("first", open_alerts())
-    for _ in range(9):
+    for _ in range(40):
         world.clock.advance(15)
         watcher.look()
-    assert world.told == []
-    watcher.look()
+        watcher.send_queries(15.0)
     assert world.told == [("first", "firing", "SyncerSlowQueries")]
     world.query_seconds = 0.01
     for _ in range(60):
         world.clock.advance(15)
         watcher.look()
+        watcher.send_queries(15.0)
     assert world.told[1:] == [("first", "resolved", "SyncerSlowQueries")]
+
+
+def test_queries_that_are_given_up_are_the_slowest(open_alerts: Callable[[], PostgresAlerts]) -> None:
+    """They take a part of the time between two looks, however long each takes."""
+    world = World(query_seconds=6.0)
+    watcher = world.watcher("first", open_alerts())
+    watcher.look()
+    started = world.clock.monotonic()
+    watcher.send_queries(15.0)
+    assert world.clock.monotonic() - started == 12.0
+    for _ in range(200):
+        watcher.look()
+        watcher.send_queries(1.0)
+        if world.told:
+            break
+    assert world.told == [("first", "firing", "SyncerSlowQueries")]
+
+
+def test_requests_that_nobody_answers_any_more_are_not_slow(open_alerts: Callable[[], PostgresAlerts]) -> None:
+    """The process that told of them has ended: one that remains tells that it is over."""
+    world = World(served=QueryTimes(measured="syncer serve"))
+    assert world.served is not None
+    for _ in range(100):
+        world.served.add(world.clock.monotonic(), 3.0)
+    session = open_alerts()
+    world.watcher("serve", session).look()
+    session.close()
+    world.served = None
+    remaining = world.watcher("run", open_alerts())
+    for _ in range(6):
+        world.clock.advance(15)
+        remaining.look()
+    assert world.told == [("serve", "firing", "SyncerSlowQueries"), ("run", "resolved", "SyncerSlowQueries")]
+    # Who serves again has it at once.
+    assert open_alerts().hold("served")
 
 
 def test_slow_requests_are_told(open_alerts: Callable[[], PostgresAlerts]) -> None:
@@ -163,3 +209,20 @@ def test_that_nothing_can_be_judged_is_told_once(open_alerts: Callable[[], Postg
         watcher.run(15.0, lambda: next(looks, True))
     (line,) = [each for each in logs if each["event"] == "alerts are not judged"]
     assert (line["error"], line["hint"]) == ("no route to host", "start it")
+
+
+def test_a_right_that_is_missing_is_waited_for(open_alerts: Callable[[], PostgresAlerts]) -> None:
+    """It may be granted while the process runs; until then others judge, and nothing is shown as firing."""
+    world = World(denied=True, cluster=replace(GREEN, status="red"))
+    watcher = world.watcher("first", open_alerts())
+    looks: list[bool] = []
+
+    def ended() -> bool:
+        looks.append(True)
+        world.denied = len(looks) < 4
+        return len(looks) > 8
+
+    with capture_logs() as logs:
+        watcher.run(15.0, ended)
+    assert [each["hint"] for each in logs if each["event"] == "alerts are not judged"] == ["grant it"]
+    assert [alert.name for alert in watcher.firing] == ["SyncerClusterRed"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from syncer.core.alert import Judgement
 from syncer.core.alert_rule import (
     OF_CLUSTER,
     PipelineLook,
@@ -17,11 +18,14 @@ from syncer.core.alert_rule import (
     judge_queries,
 )
 from syncer.core.cluster import ClusterLook, NodeLook
+from syncer.core.problem import Problem, ProblemKind
 
 NODE = NodeLook("a", heap_percent=40, disk_percent=60, search_rejected=5, write_rejected=0)
 HEALTHY = ClusterLook(15.0, "c", "green", 1, 0, 0, 0, [NODE])
 BEFORE = replace(HEALTHY, at=0.0)
 FOLLOWED = PipelineLook("items", "following", 1.0, 0, 0.0)
+AWAY = Problem(ProblemKind.SOURCE, "the source cannot be looked at: no password")
+PUT_OFF = Problem(ProblemKind.PUT_OFF, "2 are put off: full: of 'a customer'", "2 are put off: full")
 OFF = Thresholds(False, None, None, None, False, None, None, None, None, False, False)
 
 
@@ -68,7 +72,8 @@ def test_what_is_not_known_of_a_cluster_is_not_judged() -> None:
         ({"lag_seconds": 301.0, "state": "paused"}, []),
         ({"dead_letters": 2}, [("SyncerDeadLetters", 0)]),
         ({"differences": 3.0}, [("SyncerDifferences", 0)]),
-        ({"problems": ["the source cannot be looked at: no password"]}, [("SyncerTrouble", 30)]),
+        ({"problems": [AWAY]}, [("SyncerTrouble", 30)]),
+        ({"problems": [AWAY, PUT_OFF, PUT_OFF]}, [("SyncerTrouble", 30), ("SyncerTrouble", 30)]),
     ],
 )
 def test_of_a_pipeline(known: dict[str, Any], told: list[tuple[str, float]]) -> None:
@@ -76,7 +81,8 @@ def test_of_a_pipeline(known: dict[str, Any], told: list[tuple[str, float]]) -> 
     look = replace(FOLLOWED, **known)
     found = judge_pipeline(look, Thresholds()).conditions
     assert [(each.alert.name, each.seconds) for each in found] == told
-    assert all(each.alert.labels == {"pipeline": "items"} for each in found)
+    assert all(each.alert.labels["pipeline"] == "items" for each in found)
+    assert len({each.alert.key for each in found}) == len(found)
     assert judge_pipeline(look, OFF).conditions == []
 
 
@@ -86,9 +92,25 @@ def test_what_is_not_known_of_a_pipeline_is_not_judged() -> None:
     assert judge_pipeline(unknown, Thresholds()).unjudged == {"SyncerDeadLetters", "SyncerDifferences"}
 
 
+def test_an_alert_tells_nobody_what_a_row_holds() -> None:
+    """A server that puts a document off may quote it, and alerts go to other machines."""
+    (found,) = judge_pipeline(replace(FOLLOWED, problems=[PUT_OFF]), Thresholds()).conditions
+    assert found.alert.message == "pipeline items: 2 are put off: full"
+    assert found.alert.labels == {"pipeline": "items", "problem": "put_off"}
+
+
 @pytest.mark.parametrize(("p99", "told"), [(None, 0), (1.0, 0), (1.01, 1)])
 def test_of_queries(p99: float | None, told: int) -> None:
-    """Too few of them tell nothing."""
+    """With those that they are judged by."""
     judged = judge_queries(QueryLook((("pipeline", "items"),), p99, 200, 10.0), Thresholds())
     assert len(judged.conditions) == told
-    assert judged.unjudged == (frozenset() if p99 else {"SyncerSlowQueries"})
+    assert judged.unjudged == frozenset()
+
+
+def test_too_few_queries_are_slow_no_more_but_after_a_start() -> None:
+    """What was told by the process before is not taken back before there is something to judge by."""
+    few = QueryLook((), None, 3, 10.0, whole=False)
+    assert judge_queries(few, Thresholds()) == Judgement([], frozenset({"SyncerSlowQueries"}))
+    assert judge_queries(replace(few, whole=True), Thresholds()) == Judgement([])
+    # Switched off while it fires.
+    assert judge_queries(few, OFF) == Judgement([])

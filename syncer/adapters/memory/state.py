@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from syncer.adapters.memory.lease import MemoryLease
 from syncer.core.error import ConfigurationError, IndexMissing, LeaseHeld
 from syncer.core.index import IndexRecord
 from syncer.core.key import Key
-from syncer.core.overview import Overview
+from syncer.core.overview import Holder, Overview
 from syncer.core.settlement import DeadLetter, Settlement
 
 
@@ -191,7 +192,7 @@ class MemoryStateStore:
                 return Overview({}, 0, 0, None)
             entry = self._entries[index]
             passing = sum(letter.passing for letter in entry.dead_letters.values())
-            holder = "memory" if entry.lease else None
+            holder = Holder(os.getpid(), "memory") if entry.lease else None
             return Overview(dict(entry.checkpoints), len(entry.dead_letters), passing, holder, len(entry.fan_outs))
 
     def expire(self, index: str) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from syncer.core.overview import Holder
+
 _OF_THIS_LOCK = """
     l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.classid = CAST(:high AS oid) AND l.objid = CAST(:low AS oid)
@@ -46,8 +48,8 @@ class AdvisoryLock:
         )
         return bool(connection.scalar(held, self._halves))
 
-    def holder(self, connection: Connection) -> str | None:
-        """Describe the session that has it, as far as this role may see; None: nobody."""
+    def holder(self, connection: Connection) -> Holder | None:
+        """Return the session that has it; None: nobody."""
         found = connection.execute(
             text(
                 "SELECT l.pid, a.application_name, host(a.client_addr) AS address, a.backend_start "
@@ -58,14 +60,7 @@ class AdvisoryLock:
         ).first()
         if found is None:
             return None
-        parts = [f"pid {found.pid}"]
-        if found.application_name:
-            parts.append(found.application_name)
-        if found.address:
-            parts.append(f"from {found.address}")
-        if found.backend_start:
-            parts.append(f"since {found.backend_start:%Y-%m-%d %H:%M:%S} UTC")
-        return ", ".join(parts)
+        return Holder(found.pid, found.application_name or None, found.address, found.backend_start)
 
     def end_idle_holder(self, connection: Connection, seconds: float) -> bool:
         """End the session that has it, if it is one of syncer and has been idle for longer, by the server's clock.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
@@ -14,10 +15,12 @@ from syncer.adapters.postgres.held_session import HELD_SETTINGS
 from syncer.adapters.postgres.session import Session, transaction
 from syncer.adapters.postgres.tables import Tables, digest
 from syncer.core.alert import Alert, Kept, Settled, Severity
-from syncer.core.error import StateUnavailable
+from syncer.core.error import ConfigurationError, StateUnavailable
 
 #: A session of alerts that was idle for so long belongs to a process that is frozen: it looks far more often.
 FROZEN_SECONDS = 180.0
+#: What has held for longer, and was not told, was not looked at in between.
+_GAP = timedelta(hours=1)
 
 #: Returns what comes of what is kept.
 Settle = Callable[[Sequence[Kept]], Settled]
@@ -29,7 +32,7 @@ class PostgresAlerts:
     Scopes part them: the alerts of one scope are settled by the one session that holds it, until that ends. What
     processes see at about the same time differs a little, and one after the other they would fire and resolve.
 
-    Raises StateUnavailable, and ConfigurationError without a schema.
+    Raises StateUnavailable, and ConfigurationError without a schema, or behind a transaction-pooling proxy.
     """
 
     def __init__(
@@ -64,13 +67,30 @@ class PostgresAlerts:
         with self._use() as connection:
             if scope in self._held:
                 return True
-            lock = AdvisoryLock.on(self._schema, "alerts", scope)
+            lock = self._lock_on(scope)
             if not lock.try_for_session(connection):
                 # Whoever ends takes a moment: the next look takes it.
                 lock.end_idle_holder(connection, self._frozen_seconds)
                 return False
+            self._prove(connection, lock)
+            # A restart begins nothing anew; but of what was so before nobody looked, nobody knows for how long it held.
+            since, pending = self._table.c.since, self._table.c.fired_at.is_(None)
+            old = since < func.now() - _GAP
+            connection.execute(delete(self._table).where(self._table.c.scope == scope, pending, old))
             self._held.add(scope)
             return True
+
+    def held(self, scope: str) -> bool:
+        """Tell whether a scope is held, as far as the last use of the session knows."""
+        with self._guard:
+            return self._session.connected and scope in self._held
+
+    def leave(self, scope: str) -> None:
+        """Let others settle a scope."""
+        with self._use() as connection:
+            if scope in self._held:
+                self._held.discard(scope)
+                self._lock_on(scope).give_back(connection)
 
     def settle(self, scope: str, settle: Settle) -> Settled | None:
         """Replace what is kept of a scope, in one transaction; None where the scope is not held any more."""
@@ -79,6 +99,7 @@ class PostgresAlerts:
             if scope not in self._held:
                 return None
             with transaction(connection):
+                self._prove(connection, self._lock_on(scope))
                 found = connection.execute(select(table).where(table.c.scope == scope))
                 before = [_from_row(row) for row in found]
                 settled = settle(before)
@@ -95,6 +116,17 @@ class PostgresAlerts:
         with self._use() as connection:
             ordered = select(table).where(told).order_by(table.c.name, func.encode(table.c.digest, "hex"))
             return [_from_row(row) for row in connection.execute(ordered)]
+
+    def _prove(self, connection: Connection, lock: AdvisoryLock) -> None:
+        if not lock.is_mine(connection):
+            raise ConfigurationError(
+                f"{self._session.setting} leads through a proxy that pools transactions: "
+                "a lock of a session is none there",
+                hint=f"let {self._session.setting} name the server itself, or a pool of sessions",
+            )
+
+    def _lock_on(self, scope: str) -> AdvisoryLock:
+        return AdvisoryLock.on(self._schema, "alerts", scope)
 
     @contextmanager
     def _use(self) -> Iterator[Connection]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 
 from syncer.adapters.postgres.session import Session, transaction
-from syncer.adapters.postgres.tables import Tables
 from syncer.core.table import Table
 
 _ROLE = text("""
@@ -168,12 +167,3 @@ def secured(session: Session, tables: Sequence[tuple[str, str]]) -> bool:
     with session.use() as connection:
         schemas, names = ([table[part] for table in tables] for part in (0, 1))
         return bool(connection.scalar(on, {"schemas": schemas, "names": names}))
-
-
-def load_progress(session: Session, schema: str, index: str) -> tuple[int, int] | None:
-    """Return rows settled and rows in all of an unfinished backfill; None: there is none."""
-    ranges = Tables(schema).backfill_ranges
-    sums = select(func.sum(ranges.c.settled_rows), func.sum(ranges.c.rows)).where(ranges.c.index == index)
-    with session.use() as connection:
-        settled, rows = connection.execute(sums).one()
-    return None if rows is None else (int(settled), max(int(rows), int(settled)))

@@ -63,6 +63,9 @@ SOURCE_SETTINGS: Mapping[str, str] = {
     "lock_timeout": "10s",
 }
 
+#: Sessions that look at the source now and then, while it is used.
+LOOKING_SETTINGS: Mapping[str, str] = {**SOURCE_SETTINGS, "statement_timeout": "5s", "lock_timeout": "2s"}
+
 #: Sessions that write the state.
 STATE_SETTINGS: Mapping[str, str] = {
     "TimeZone": "UTC",

@@ -215,6 +215,14 @@ class PostgresStateStore:
                 FanOutStore(self._tables).count(connection, index),
             )
 
+    def load_progress(self, index: str) -> tuple[int, int] | None:
+        """Return rows settled and rows in all of an unfinished backfill; None: there is none."""
+        ranges = self._tables.backfill_ranges
+        sums = select(func.sum(ranges.c.settled_rows), func.sum(ranges.c.rows)).where(ranges.c.index == index)
+        with self._use() as connection:
+            settled, rows = connection.execute(sums).one()
+        return None if rows is None else (int(settled), max(int(rows), int(settled)))
+
     def _hold(self, index: str, what: str) -> HeldSession:
         """Take hold of something of an index, on a session of its own."""
         session = Session(

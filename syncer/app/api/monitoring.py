@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
@@ -13,7 +13,7 @@ from syncer.app.api.answer import Answer
 from syncer.app.api.error import answer_errors, as_json
 from syncer.app.api.gate import HEALTH, METRICS, READY, Gate
 from syncer.app.readiness import Part
-from syncer.app.status_board import Board, StatusBoard
+from syncer.app.status_board import EVERY_SECONDS, StatusBoard
 from syncer.ports import Clock
 
 #: A scrape and the probes of a machine or two.
@@ -27,7 +27,7 @@ _STUCK_SECONDS = 600.0
 def monitoring(
     board: StatusBoard,
     registry: CollectorRegistry,
-    parts: Callable[[Board], Sequence[Part]],
+    parts: Callable[[Request], Awaitable[Sequence[Part]]],
     *,
     guards: Sequence[Callable[..., object]] = (),
     tells: bool,
@@ -40,9 +40,9 @@ def monitoring(
     router = APIRouter(tags=["monitoring"])
 
     @router.get(READY, response_class=Answer, summary="Whether the process can do what it is there for")
-    async def ready() -> Answer:
+    async def ready(request: Request) -> Answer:
         """Answer 503 where something is missing, and what that is."""
-        needed = parts(await board.board())
+        needed = await parts(request)
         is_ready = all(part.ready for part in needed)
         document: dict[str, object] = {"status": "ready" if is_ready else "not ready"}
         if tells:
@@ -55,8 +55,8 @@ def monitoring(
     @router.get(METRICS, response_class=Response, include_in_schema=False, dependencies=guarded)
     async def metrics(accept: str = Header("")) -> Response:
         """Metrics in the text format of Prometheus, or in OpenMetrics where that is asked for."""
-        # Those of the look are taken from the last one: let it be a new one.
-        await board.board()
+        # Those of the look are taken from the last one. However many scrape, no more is asked of the servers.
+        await board.board(EVERY_SECONDS)
         encode, content_type = choose_encoder(accept)
         return Response(encode(registry), headers={"Content-Type": content_type})
 

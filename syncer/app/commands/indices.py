@@ -84,13 +84,22 @@ class ListedIndex:
 def indices(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
     """Print what there is, what it takes, and what it is to its pipeline."""
     with invocation.application() as (application, _):
-        listed = [each for name in application.names(requested) for each in listed_indices(application, name)]
+        listed = [
+            each
+            for name in application.names(requested)
+            for each in listed_indices(application, name, _fingerprint(application, name))
+        ]
     invocation.show({"indices": [each.document() for each in listed]}, lambda: _report(listed))
     return ExitCode.DONE
 
 
-def listed_indices(application: Application, name: str) -> Sequence[ListedIndex]:
-    """Return the indices of a pipeline. Raises StateUnavailable, SinkUnavailable."""
+def listed_indices(
+    application: Application, name: str, configured: Mapping[str, str] | None = None
+) -> Sequence[ListedIndex]:
+    """Return the indices of a pipeline; configured: its fingerprint, None: not known.
+
+    Raises StateUnavailable, SinkUnavailable.
+    """
     records = application.store.indices(name)
     aliases = {application.settings.alias(name), *(record.alias for record in records)}
     # Read after those of the server: what is created is registered before.
@@ -100,7 +109,6 @@ def listed_indices(application: Application, name: str) -> Sequence[ListedIndex]
     server = ElasticIndices(application.elasticsearch, {}, IndexSettings())
     statistics = server.statistics([*(record.name for record in records), *unknown])
     searched = {index for alias in aliases for index in server.targets(alias).indices}
-    configured = _fingerprint(application, name) if records else None
 
     def listed(index: str, record: IndexRecord | None) -> ListedIndex:
         built = record.fingerprint if record else None

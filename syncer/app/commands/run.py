@@ -64,9 +64,13 @@ def run(invocation: Invocation, requested: Sequence[str], *, listen: str | None 
 
         names, pulse = application.names(requested), Pulse(clock)
         application.measures.append(pulse.telemetry)
+
+        def now(name: str) -> Application:
+            return renewed.get(name, application)
+
         with (
-            schedule(application, names, clock, lambda name: renewed.get(name, application)),
-            monitored(application, names, clock, invocation.redact, listen, pulse.stuck) as measured,
+            schedule(application, names, clock, now),
+            monitored(application, names, clock, invocation.redact, listen, pulse.stuck, now) as measured,
             told_to_systemd(invocation.env, clock, pulse.stuck),
         ):
             # A first change that waits for torch would wait for seconds, and a broken model be found at that late hour.
@@ -111,10 +115,9 @@ def _each(
     """
 
     def one(name: str) -> Summary:
-        started = clock.monotonic()
-
+        started, events = clock.monotonic(), told(name, shown[name])
         try:
-            report, remainder = work(partial(pipeline, name), told(name, shown[name]))
+            report, remainder = work(partial(pipeline, name), events)
         except Exception as error:  # a bug, too, must not end the other pipelines, nor end this one in silence
             if isinstance(error, TransientError) and clock.stopping():
                 return Summary(name, Report(), clock.monotonic() - started, remainder=True)
@@ -122,6 +125,8 @@ def _each(
                 raise
             _log_end(name, error, debug)
             return Summary(name, Report(), clock.monotonic() - started, error=error)
+        finally:
+            events.ended()
         return Summary(name, report, clock.monotonic() - started, remainder)
 
     with (

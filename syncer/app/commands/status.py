@@ -62,7 +62,7 @@ def _vectors(one: PipelineStatus) -> Sequence[str]:
 
 def notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
     """Return what asks for attention, a sentence each."""
-    found = list(one.problems)
+    found = [problem.said for problem in one.problems]
     if one.paused_since:
         found.append(f"paused since {_moment(one.paused_since)}: syncer resume {one.name}")
     if one.load:

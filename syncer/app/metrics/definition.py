@@ -114,7 +114,9 @@ STATE = Definition(
     "1 for the state that the pipeline is in: new, loading, following, paused or stopped.",
     ("pipeline", "state"),
 )
-LEASE = Definition("syncer_lease_info", Kind.GAUGE, "1, with who holds the pipeline's lease.", ("pipeline", "holder"))
+LEASE = Definition(
+    "syncer_lease_info", Kind.GAUGE, "1, with the machine that holds the pipeline's lease.", ("pipeline", "holder")
+)
 PROBLEMS = Definition("syncer_problems", Kind.GAUGE, "What `syncer status` finds wrong, as a number of problems.")
 INDEX_DOCUMENTS = Definition("syncer_index_documents", Kind.GAUGE, "Documents that searches find.")
 INDEX_BYTES = Definition("syncer_index_bytes", Kind.GAUGE, "What the index takes on disk, its copies included.")
@@ -154,7 +156,7 @@ ALERT = Definition(
     "syncer_alert_firing",
     Kind.GAUGE,
     "1 for what people were told of, and has not passed.",
-    ("alert", "severity", "pipeline", "node"),
+    ("alert", "severity", "pipeline", "problem", "node"),
 )
 CLUSTER_STATUS = Definition(
     "syncer_cluster_status", Kind.GAUGE, "1 for the status of the cluster: green, yellow or red.", ("status",)

@@ -30,6 +30,10 @@ class MeasuredEvents(LogEvents):
         self._pace.set(polled.pace)
         self._window.set(polled.window)
 
+    def ended(self) -> None:
+        super().ended()
+        self._leader.set(0)
+
     def standing_by(self, error: SyncerError) -> None:
         super().standing_by(error)
         self._leader.set(0)

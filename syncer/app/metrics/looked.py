@@ -87,7 +87,8 @@ def _blocker(report: PipelineReport) -> float | None:
 
 def _holder(report: PipelineReport) -> Iterator[Value]:
     if report.status.overview and report.status.overview.holder:
-        yield (report.status.overview.holder,), 1
+        # Neither pid nor time: each start would be another series.
+        yield (report.status.overview.holder.address or "local",), 1
 
 
 def _building(report: PipelineReport) -> Iterator[Value]:

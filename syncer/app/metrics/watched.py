@@ -32,7 +32,7 @@ class WatchCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         alerts = [
-            ((alert.name, alert.severity.value, alert.labels.get("pipeline", ""), alert.labels.get("node", "")), 1.0)
+            ((alert.name, alert.severity.value, *(alert.labels.get(label, "") for label in of.ALERT.labels[2:])), 1.0)
             for alert in self._firing()
         ]
         yield _metric(of.ALERT, alerts)

@@ -86,6 +86,41 @@ def test_what_does_not_hold_for_long_enough_is_kept_and_not_told(open_alerts: Op
     assert told(settled(first, pending, 61)) == (1, 0)
 
 
+def test_what_nobody_looked_at_for_long_begins_anew(open_alerts: Open) -> None:
+    """That it was so on Friday says nothing of the weekend."""
+    first = open_alerts()
+    assert first.hold("cluster")
+    pending = Judgement([Condition(RED, 60.0)])
+    friday = datetime.now(UTC) - timedelta(days=3)
+    assert first.settle("cluster", lambda kept: settle(kept, pending, friday)) is not None
+    first.close()
+    wait_for(lambda: first.hold("cluster"))
+    now = datetime.now(UTC)
+    assert told(first.settle("cluster", lambda kept: settle(kept, pending, now))) == (0, 0)
+
+
+def test_a_scope_that_is_left_is_free(open_alerts: Open) -> None:
+    """At once, and its session goes on."""
+    first, second = open_alerts(), open_alerts()
+    assert first.hold("cluster")
+    assert first.held("cluster")
+    first.leave("cluster")
+    assert not first.held("cluster")
+    assert settled(first, HOLDS) is None
+    assert second.hold("cluster")
+    assert not first.hold("cluster")
+
+
+def test_a_lock_that_is_not_the_session_s_is_told(open_alerts: Open) -> None:
+    """As behind a proxy that lends another session for each transaction."""
+    alerts = open_alerts()
+    assert alerts.hold("cluster")
+    with alerts._use() as connection:
+        alerts._lock_on("cluster").give_back(connection)
+    with pytest.raises(ConfigurationError, match="pools transactions"):
+        settled(alerts, HOLDS)
+
+
 def test_a_process_that_is_frozen_is_replaced(open_alerts: Open) -> None:
     """Its session has been idle for longer than lies between two looks, and is ended."""
     frozen, other = open_alerts(), open_alerts(frozen_seconds=0.0)

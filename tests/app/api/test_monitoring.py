@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import structlog
+from fastapi import Request
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -16,7 +17,7 @@ from syncer.app.metrics.registry import registry
 from syncer.app.pipeline_report import PipelineReport
 from syncer.app.readiness import Part
 from syncer.app.status import PipelineStatus
-from syncer.app.status_board import Board, StatusBoard
+from syncer.app.status_board import StatusBoard
 from syncer.core.report import Report
 
 
@@ -27,7 +28,7 @@ def monitored(*missing: str, tells: bool = True, stuck: Sequence[str] = ()) -> I
     def look() -> Mapping[str, PipelineReport]:
         return {"items": PipelineReport(PipelineStatus("items", "following", documents=3))}
 
-    def parts(_: Board) -> Sequence[Part]:
+    async def parts(_: Request) -> Sequence[Part]:
         return [Part(name, name not in missing, f"saw {name}") for name in ("state", "items.source")]
 
     clock = SystemClock()
@@ -84,6 +85,26 @@ def test_metrics_are_exported_with_those_of_the_process() -> None:
     assert found["syncer_index_documents"] == 3
     assert found["process_resident_memory_bytes"] > 0
     assert "process_cpu_seconds_total" in found
+
+
+def test_scrapes_ask_the_servers_no_more_than_the_charts_do() -> None:
+    """However many come."""
+    looks: list[int] = []
+
+    def look() -> Mapping[str, PipelineReport]:
+        looks.append(1)
+        return {}
+
+    async def parts(_: Request) -> Sequence[Part]:
+        return []
+
+    clock = SystemClock()
+    board = StatusBoard(look, clock, fresh_seconds=0)
+    app = monitor(monitoring(board, registry(board), parts, tells=True), board, clock)
+    with TestClient(app) as client:
+        for _ in range(5):
+            assert client.get("/metrics").status_code == 200
+    assert len(looks) == 1
 
 
 def test_openmetrics_are_exported_where_they_are_asked_for() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from syncer.adapters.memory.clock import MemoryClock
-from syncer.app.pipeline_report import reports
+from syncer.app.pipeline_report import Reporter
 from syncer.app.redaction import redactor
 from syncer.app.settings import Settings
 from syncer.app.wiring import Application
@@ -177,8 +178,9 @@ def _search_in_every_way(deployment: Deployment) -> None:
         assert searcher.document("1") is not None
         assert searcher.similar("1") is not None
         searcher.suggest("app")
-        found = reports(application, clock, ["articles"], redactor(()))["articles"]
-        assert not [told for told in (*found.status.problems, *found.notes) if "unauthorized" in told]
+        with closing(Reporter(lambda _: application, clock, ["articles"], redactor(()), letters=True)) as reporter:
+            found = reporter()["articles"]
+        assert not [told for told in found.notes if "unauthorized" in told]
         assert all(each.statistics is not None for each in found.indices)
     finally:
         application.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from syncer.adapters.memory.clock import MemoryClock
-from syncer.app.pipeline_report import reports
+from syncer.app.pipeline_report import Reporter
 from syncer.app.redaction import redactor
 from syncer.app.settings import Settings
 from syncer.app.wiring import Application
@@ -73,7 +75,8 @@ def _told_on_the_page(running: Deployment) -> list[str]:
     clock = MemoryClock()
     application = Application(settings, clock)
     try:
-        found = reports(application, clock, ["articles"], redactor(()))["articles"]
+        with closing(Reporter(lambda _: application, clock, ["articles"], redactor(()), letters=True)) as reporter:
+            found = reporter()["articles"]
     finally:
         application.close()
-    return [*found.status.problems, *found.notes]
+    return [*(problem.said for problem in found.status.problems), *found.notes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from syncer.app.metrics.definition import DEFINITIONS, Kind
 from syncer.app.metrics.looked import LookCollector
 from syncer.app.metrics.measured import Measured
 from syncer.app.metrics.watched import WatchCollector
-from syncer.app.pipeline_report import PipelineReport, reports
+from syncer.app.pipeline_report import PipelineReport, Reporter
 from syncer.app.redaction import redactor
 from syncer.app.schedule_settings import Job
 from syncer.app.settings import Settings
@@ -24,6 +25,8 @@ from syncer.app.status import PipelineStatus
 from syncer.app.status_board import Board, Look
 from syncer.app.wiring import Application
 from syncer.core.cluster import ClusterLook
+from syncer.core.overview import Holder, Overview
+from syncer.core.problem import Problem, ProblemKind
 from syncer.core.run import Run, RunOutcome
 from syncer.core.source_state import Blocker
 from tests.app.deployment import Deployment
@@ -53,7 +56,8 @@ def test_a_pipeline_is_told_as_status_tells_it(deployment: Deployment) -> None:
     assert deployment.run("verify", "articles")[0] == 1
     clock = SystemClock()
     application = Application(Settings.load(deployment.folder / "syncer.yaml", {}), clock)
-    found = exported(articles=reports(application, clock, ["articles"], redactor(()))["articles"])
+    with closing(Reporter(lambda _: application, clock, ["articles"], redactor(()))) as reporter:
+        found = exported(**reporter())
     application.close()
     assert found["syncer_look_age_seconds",] == 1.5
     assert found["syncer_index_documents",] == 1
@@ -67,9 +71,21 @@ def test_a_pipeline_is_told_as_status_tells_it(deployment: Deployment) -> None:
     assert ("syncer_verified_timestamp_seconds",) not in found
 
 
+def test_who_holds_a_lease_is_one_series_for_each_machine() -> None:
+    """Not for each session: there is no end of those."""
+    for pid, address, told in ((12, "10.0.0.3", "10.0.0.3"), (13, "10.0.0.3", "10.0.0.3"), (14, None, "local")):
+        status = PipelineStatus("items", "following", overview=Overview({}, 0, 0, Holder(pid, "syncer", address, _NOW)))
+        found = exported(items=PipelineReport(status))
+        assert [name for name in found if name[0] == "syncer_lease_info"] == [("syncer_lease_info", told)]
+
+
 def test_what_is_not_known_is_left_out() -> None:
     """A 0 would be taken for good news."""
-    found = exported(items=PipelineReport(PipelineStatus("items", "following", problems=["the source is away"])))
+    found = exported(
+        items=PipelineReport(
+            PipelineStatus("items", "following", problems=[Problem(ProblemKind.SOURCE, "the source is away")])
+        )
+    )
     assert found["syncer_problems",] == 1
     assert found["syncer_pipeline_state", "following"] == 1
     for name in ("syncer_lag_seconds", "syncer_index_documents", "syncer_dead_letters", "syncer_blocker_age_seconds"):

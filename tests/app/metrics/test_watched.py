@@ -45,5 +45,5 @@ def test_what_people_were_told_of_is_told_while_it_lasts() -> None:
     """By its name, with the pipeline or the node that it is about."""
     lag = Alert("pipeline_lag", Severity.WARNING, "far behind", "look", {"pipeline": "articles"})
     found = exported(None, lag)
-    assert found == {("syncer_alert_firing", "pipeline_lag", "", "articles", "warning"): 1}
+    assert found == {("syncer_alert_firing", "pipeline_lag", "", "articles", "", "warning"): 1}
     assert exported(None) == {}

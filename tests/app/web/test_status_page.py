@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from html import unescape
 from threading import Event
 
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 
 from syncer.adapters.clock import SystemClock
-from syncer.app.pipeline_report import PipelineReport, reports
+from syncer.app.pipeline_report import PipelineReport, Reporter
 from syncer.app.redaction import redactor
 from syncer.app.settings import Settings
 from syncer.app.status import PipelineStatus
@@ -37,7 +38,8 @@ def test_a_pipeline_is_told_as_the_commands_tell_it(deployment: Deployment) -> N
     application = Application(Settings.load(deployment.folder / "syncer.yaml", {}), clock)
     with (
         psycopg.connect(deployment.postgres_url, application_name="nightly report") as writer,
-        browsing(look=lambda: reports(application, clock, ["articles"], redactor(()))) as client,
+        closing(Reporter(lambda _: application, clock, ["articles"], redactor(()), letters=True)) as reporter,
+        browsing(look=reporter) as client,
     ):
         writer.execute("UPDATE articles SET title = 'pomme' WHERE id = 1")
         page = client.get("/status").text
