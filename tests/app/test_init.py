@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,7 +36,7 @@ class Database:
         self, folder: Path, url: str, elastic: Elastic, suffix: str, capture: pytest.CaptureFixture[str]
     ) -> None:
         self.url, self.file, self.suffix = url, folder / "syncer.yaml", suffix
-        self._capture = capture
+        self.capture = capture
         self.env = {"SYNCER_SOURCE_URL": url, "ELASTICSEARCH_URL": elastic.url}
         if elastic.password:
             self.env |= {"ELASTICSEARCH_PASSWORD": elastic.password, "ELASTICSEARCH_USERNAME": elastic.username or ""}
@@ -58,9 +58,9 @@ class Database:
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Return exit code, standard output and standard error of a command."""
-        self._capture.readouterr()
+        self.capture.readouterr()
         code = execute([*arguments, "-c", str(self.file)], Invocation(self.env))
-        out, err = self._capture.readouterr()
+        out, err = self.capture.readouterr()
         return code, out, err
 
     def pipeline(self) -> dict[str, Any]:
@@ -134,10 +134,14 @@ def test_no_password_is_written_or_shown(database: Database) -> None:
     assert "export SYNCER_SOURCE_URL=" in err
     assert yaml.safe_load(database.file.read_text())["source"]["url"] == "${SYNCER_SOURCE_URL}"
     assert urlsplit(database.url).netloc not in database.file.read_text() + err
-    database.env["SYNCER_SOURCE_URL"] = "postgresql://a:hunter2@127.0.0.1:1/b"
+    secret = "postgresql://a:hunter2@127.0.0.1:1/b"
+    database.env["SYNCER_SOURCE_URL"] = secret
     code, _, err = database.run("init", "--yes", "--force")
     assert code == 3
     assert "hunter2" not in err
+    # What an option holds others see, which is told.
+    assert "lists the processes" not in err
+    assert "lists the processes" in database.run("init", "--yes", "--force", "--source-url", secret)[2]
 
 
 def test_every_proposal_can_be_taken(database: Database) -> None:
@@ -322,9 +326,21 @@ def test_texts_are_embedded_where_it_is_asked_for(database: Database) -> None:
 
 
 def test_an_answer_that_names_nothing_is_told(database: Database) -> None:
-    """With what was probably meant."""
+    """With what was probably meant, and asked for again; not for ever."""
     database.sql(ARTICLES)
     wishes = Wishes(database.url, None, [], embed=False, output=database.file, force=False)
+    asked: list[str] = []
     with pytest.raises(ConfigurationError, match="no table commets") as told:
-        init(Invocation(database.env), wishes, yes=False, ask=answering([("Which ones", "commets")], []))
+        init(Invocation(database.env), wishes, yes=False, ask=answering([("Which ones", "commets")], asked))
     assert "comments" in told.value.hint
+    assert len(asked) == 3
+    words = iter(["commets", "comments"])
+    assert init(Invocation(database.env), wishes, yes=False, ask=lambda asked: _word(asked, words)) == 0
+    assert "no table commets" in database.capture.readouterr().err
+    assert [each["table"] for each in yaml.safe_load(database.file.read_text())["pipelines"].values()] == [
+        "public.comments"
+    ]
+
+
+def _word(question: Question, words: Iterator[str]) -> str:
+    return next(words) if "Which ones" in question.text else question.default

@@ -49,6 +49,8 @@ class ElasticIndices:
                     aliases={write_alias(name): {"is_write_index": True}},
                     settings={**index_settings(self._settings), **LOADING},
                     mappings=self._loading_mapping(meta),
+                    # By default the server waits for the shards for as long as the client does for the server.
+                    timeout="10s",
                 )
             except BadRequestError as error:
                 kind, reason = cause(error.body)

@@ -17,7 +17,7 @@ from syncer.app.exit_code import ExitCode
 from syncer.app.init.choice import chosen
 from syncer.app.init.file_text import Search, file_text
 from syncer.app.init.proposal import Proposal
-from syncer.app.init.question import Ask, Question, by_default, on_terminal
+from syncer.app.init.question import Ask, Question, answered, by_default, on_terminal
 from syncer.app.invocation import Invocation
 from syncer.app.redaction import redactor
 from syncer.app.secret import forms, hidden_parts
@@ -61,6 +61,10 @@ def init(invocation: Invocation, wishes: Wishes, *, yes: bool, ask: Ask = on_ter
             hint=f"{SOURCE_VARIABLE}, or --source-url postgresql://user:password@host/database",
         )
     _hide(invocation, url)
+    if wishes.source_url and hidden_parts(wishes.source_url):
+        _tell(
+            f"whoever lists the processes of this machine sees the password in --source-url; {SOURCE_VARIABLE} hides it"
+        )
     session = Session(url, setting="the source URL", settings=SOURCE_SETTINGS, unavailable=SourceUnavailable)
     try:
         found = survey(session, wishes.tables)
@@ -108,11 +112,9 @@ def _hide(invocation: Invocation, url: str) -> None:
 def _search(env: Mapping[str, str], given: str | None, ask: Ask) -> tuple[Search, Sequence[str]]:
     """Return Elasticsearch as the file names it, and what is to be told of it."""
     from_env = env.get(SEARCH_VARIABLE)
-    url = given or from_env or ask(Question("URL of Elasticsearch", "http://localhost:9200"))
-    try:
-        host(url)
-    except ValueError as error:
-        raise ConfigurationError(f"the URL of Elasticsearch {error}") from None
+    which = Question("URL of Elasticsearch", "http://localhost:9200")
+    named = given or from_env
+    url = _search_url(named) if named else answered(ask, which, _search_url, _tell)
     variable = next((name for name in _LOGINS if env.get(name)), "")
     login = _LOGINS.get(variable, {})
     connection = ElasticConnection(
@@ -134,6 +136,14 @@ def _search(env: Mapping[str, str], given: str | None, ask: Ask) -> tuple[Search
     except SyncerError as error:
         trouble = [f"Elasticsearch was not asked: {error.message}", f"  → {error.hint or 'see syncer check'}"]
     return Search("${" + SEARCH_VARIABLE + "}" if url == from_env else url, login, nodes), trouble
+
+
+def _search_url(url: str) -> str:
+    try:
+        host(url)
+    except ValueError as error:
+        raise ConfigurationError(f"the URL of Elasticsearch {error}") from None
+    return url
 
 
 def _write(path: Path, text: str) -> None:

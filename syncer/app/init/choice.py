@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from syncer.adapters.postgres.survey import Found, Survey, Texts
 from syncer.app.init.proposal import Proposal, Remedy, obstacles, propose, ranked, text_columns, told_apart
-from syncer.app.init.question import Ask, Question, agreed
+from syncer.app.init.question import Ask, Question, agreed, answered
 from syncer.app.init.watermark import Candidate, candidates, zone_of
 from syncer.app.setting_type import zone as valid_zone
 from syncer.core.error import ConfigurationError
@@ -34,7 +34,9 @@ def chosen(
     Raises ConfigurationError where a table is not there, or cannot be followed as it is, with the SQL that mends it.
     """
     found = [named(survey, name) for name in tables] if tables else _tables(survey, ask, tell)
-    proposals = [_proposal(survey, table, look, ask) for table in {table.place: table for table in found}.values()]
+    proposals = [
+        _proposal(survey, table, look, ask, tell) for table in {table.place: table for table in found}.values()
+    ]
     if any(each.text for each in proposals):
         embed = embed or agreed(ask, "Search by meaning too? It takes a model, and time for each text", default=False)
     elif embed:
@@ -72,11 +74,16 @@ def _tables(survey: Survey, ask: Ask, tell: Callable[[str], None]) -> Sequence[F
         tell(f"  {number:2}  {table}, about {table.rows:,} rows{'  – ' if lacks else ''}{_short(lacks)}")
     if len(order) > _LISTED_MAX:
         tell(f"      and {len(order) - _LISTED_MAX} more, by name")
-    answers = ask(Question("Which ones? Numbers or names, separated by commas", "1")).split(",")
-    return [_answered(survey, order, answer.strip()) for answer in answers if answer.strip()] or [order[0]]
+    which = Question("Which ones? Numbers or names, separated by commas", "1")
+
+    def understood(answer: str) -> Sequence[Found]:
+        names = [name.strip() for name in answer.split(",")]
+        return [_named(survey, order, name) for name in names if name] or [order[0]]
+
+    return answered(ask, which, understood, tell)
 
 
-def _answered(survey: Survey, order: Sequence[Found], answer: str) -> Found:
+def _named(survey: Survey, order: Sequence[Found], answer: str) -> Found:
     if answer.isascii() and answer.isdigit() and 1 <= int(answer) <= len(order):
         return order[int(answer) - 1]
     return named(survey, answer)
@@ -86,23 +93,28 @@ def _short(lacks: Sequence[Remedy]) -> str:
     return "; ".join(each.what.partition(" has ")[2].partition(",")[0] or each.what for each in lacks)
 
 
-def _proposal(survey: Survey, table: Found, look: Look, ask: Ask) -> Proposal:
-    watermark = _watermark(table, ask)
+def _proposal(survey: Survey, table: Found, look: Look, ask: Ask, tell: Callable[[str], None]) -> Proposal:
+    watermark = _watermark(table, ask, tell)
     lacks = obstacles(table, survey.role, told=watermark is not None)
     if lacks or watermark is None:
         raise _refused(lacks)
     zone = None
     if watermark.zoneless:
         zone = zone_of(table, watermark.column, survey.zone)
-        zone = ask(Question(f"{table}.{watermark.column} has no time zone. Which one do its writers keep?", zone))
-        try:
-            valid_zone(zone)
-        except ValueError as error:
-            raise ConfigurationError(f"{zone} {error}") from None
+        which = Question(f"{table}.{watermark.column} has no time zone. Which one do its writers keep?", zone)
+        zone = answered(ask, which, _zone, tell)
     return propose(survey, table, look(table, text_columns(table)), watermark, zone)
 
 
-def _watermark(table: Found, ask: Ask) -> Candidate | None:
+def _zone(answer: str) -> str:
+    try:
+        valid_zone(answer)
+    except ValueError as error:
+        raise ConfigurationError(f"{answer} {error}") from None
+    return answer
+
+
+def _watermark(table: Found, ask: Ask, tell: Callable[[str], None]) -> Candidate | None:
     """Return the column that tells of changes; None: there is none, or nobody knows it."""
     times = candidates(table)
     likely = [each for each in times if each.likely]
@@ -112,15 +124,19 @@ def _watermark(table: Found, ask: Ask) -> Candidate | None:
         return None
     listed = "; ".join(f"{each.column} ({', '.join(each.reasons)})" if each.reasons else each.column for each in times)
     best = likely[0].column if likely else "none"
-    answer = ask(Question(f"Which column of {table} does every insert and update set? {listed}", best))
-    if answer == "none":
-        return None
-    for each in times:
-        if each.column == answer:
-            return each
-    raise ConfigurationError(
-        f"{table} has no such time: {answer}", hint=suggestion(answer, [each.column for each in times])
-    )
+    which = Question(f"Which column of {table} does every insert and update set? {listed}", best)
+
+    def understood(answer: str) -> Candidate | None:
+        if answer == "none":
+            return None
+        for each in times:
+            if each.column == answer:
+                return each
+        raise ConfigurationError(
+            f"{table} has no such time: {answer}", hint=suggestion(answer, [each.column for each in times])
+        )
+
+    return answered(ask, which, understood, tell)
 
 
 def _refused(lacks: Sequence[Remedy], before: str = "") -> ConfigurationError:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from syncer.core.error import ConfigurationError
+
+T = TypeVar("T")
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,17 @@ def on_terminal(question: Question) -> str:
         err=True,
     )
     return answer.strip()
+
+
+def answered(ask: Ask, question: Question, understood: Callable[[str], T], tell: Callable[[str], None]) -> T:
+    """Return what an answer means; one that means nothing is asked for again. Raises the last ConfigurationError."""
+    for _ in range(_TRIES - 1):
+        answer = ask(question)
+        try:
+            return understood(answer)
+        except ConfigurationError as error:
+            tell(f"{error.message}{': ' if error.hint else ''}{error.hint}")
+    return understood(ask(question))
 
 
 def agreed(ask: Ask, text: str, *, default: bool) -> bool:
