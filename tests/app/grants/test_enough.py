@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from fastapi.testclient import TestClient
+
+from syncer.adapters.clock import SystemClock
 from syncer.adapters.memory.clock import MemoryClock
+from syncer.app.commands.serve import over_http
 from syncer.app.pipeline_report import Reporter
 from syncer.app.redaction import redactor
 from syncer.app.settings import Settings
@@ -37,6 +41,7 @@ def test_every_command_works_with_what_is_printed(databases: Granted, running: D
         (0, "history"),
         (0, "search articles apple"),
         (0, "grants"),
+        (0, "cluster --interval 0"),
         (0, "install-triggers articles --print"),
     ]:
         code, out, err = running.run(*arguments.split())
@@ -61,6 +66,7 @@ def test_what_only_shows_needs_no_right_to_change(databases: Granted, running: D
         "schedule",
         "history",
         "dead-letters list articles",
+        "cluster --interval 0",
     ):
         code, out, err = running.run(*arguments.split())
         assert (code, "denied" in out + err) == (0, False), (arguments, out, err)
@@ -68,6 +74,21 @@ def test_what_only_shows_needs_no_right_to_change(databases: Granted, running: D
         assert "denied" not in problem
     code, _, err = running.run("pause", "articles")
     assert (code, "permission denied for table pauses" in err) == (4, True), err
+
+
+def test_searches_are_served_with_what_is_printed_for_it(databases: Granted, running: Deployment) -> None:
+    """By the reader: searches, documents, readiness and metrics."""
+    databases.configure(running, databases.reader)
+    application = Application(Settings.load(running.folder / "syncer.yaml", {}), SystemClock())
+    try:
+        app = over_http(application, ["articles"], SystemClock(), redactor(()))
+        with TestClient(app, "http://127.0.0.1:8080") as client:
+            assert [hit["id"] for hit in client.get("/search?q=apple").json()["hits"]] == ["1"]
+            assert client.get("/documents/1").json()["source"]["title"] == "apple"
+            assert client.get("/readyz").status_code == 200
+            assert 'syncer_index_documents{pipeline="articles"}' in client.get("/metrics").text
+    finally:
+        application.close()
 
 
 def _told_on_the_page(running: Deployment) -> list[str]:
