@@ -95,7 +95,8 @@ class Watcher:
                 # What is held others may be able to settle. A right that is missing may be granted.
                 self._alerts.close()
                 self._firing, self._cluster = (), None
-                self._say_blind(error)
+                if not ended():
+                    self._say_blind(error)
             except Exception as error:  # a bug, or the end of the process: pipelines go on
                 if not ended():
                     structlog.get_logger().error("alerts are not judged", exc_info=error)

@@ -72,7 +72,7 @@ def load(pipeline: Pipeline, lease: Lease, record: IndexRecord, events: Events, 
     parting = Parting(pipeline, record.name)
 
     def progressed(settled: int, total: int) -> None:
-        parting.written(settled)
+        parting.written(settled, total)
         events.loading(settled, total)
 
     progress = pipeline.store.backfill(record.name)
