@@ -84,7 +84,7 @@ class AlertSettings(Section):
     every: IntervalOrOff = 15.0
     """How often it is looked, from `1s` to `2m`; `off`: no alert at all."""
     red: bool = True
-    """Tell at once when the cluster is red."""
+    """Tell when the cluster has been red for 20 seconds."""
     yellow: DurationOrOff = 900.0
     """Tell when the cluster has not been green for so long."""
     disk: PercentOrOff = 85.0

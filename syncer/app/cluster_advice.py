@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from syncer.core.cluster import ClusterLook, IndexLook, NodeLook
+from syncer.core.cluster import ClusterLook, IndexLook, NodeLook, Watermarks
 
 #: A node that uses more of its heap collects garbage all the time.
 HEAP_PERCENT = 85.0
@@ -38,6 +38,7 @@ def advice(look: ClusterLook, aliases: Mapping[str, str]) -> Iterator[Advice]:
     """Yield what asks for attention, the gravest first; aliases: by pipeline."""
     yield from _health(look)
     for node in look.nodes:
+        yield from _disk(node, look.watermarks)
         yield from _node(node)
     if look.pending_tasks is not None and look.pending_tasks > _PENDING_TASKS:
         yield Advice(
@@ -64,23 +65,44 @@ def _health(look: ClusterLook) -> Iterator[Advice]:
     if look.status == "red":
         red = ", ".join(index.name for index in look.indices if index.health == "red")
         what = "the cluster is red: a primary shard is away, and what it holds can be neither searched nor written"
-        yield Advice(f"{what}; of the pipelines: {red or 'none'}", _EXPLAIN)
+        yield Advice(f"{what}; of the pipelines: {red or 'none'}", f"{_EXPLAIN}; {_ALL_RED}")
     elif look.status == "yellow":
         missing = f"{look.unassigned_shards} copies of shards" if look.unassigned_shards else "copies of shards"
         alone = "; a single node has no place for copies: index: {replicas: 0}" if look.data_nodes == 1 else ""
         yield Advice(f"the cluster is yellow: {missing} are away", _EXPLAIN + alone)
 
 
+_ALL_RED = "GET /_cat/indices?health=red names all indices that are red"
 _EXPLAIN = "GET /_cluster/allocation/explain tells what keeps a shard from its place"
 
 
-def _node(node: NodeLook) -> Iterator[Advice]:
-    if node.disk_percent is not None and node.disk_percent > DISK_PERCENT:
+def _disk(node: NodeLook, watermarks: Watermarks) -> Iterator[Advice]:
+    used = node.disk_percent
+    if used is None:
+        return
+    marks = (
+        (watermarks.flood_stage, "the flood stage, so that the indices on it refuse writes"),
+        (watermarks.high, "the high watermark, so that shards leave it, if another node takes them"),
+        (watermarks.low, "the low watermark, so that it takes no more shards"),
+    )
+    beyond = next((what for mark, what in marks if (percent := _percent(mark)) is not None and used > percent), None)
+    if beyond or used > DISK_PERCENT:
         yield Advice(
-            f"node {node.name}: {node.disk_percent:.0f} % of its disk is in use",
-            "delete what is not needed (`syncer indices` lists kept indices), or add disk or a node; beyond the flood "
-            "stage Elasticsearch refuses writes",
+            f"node {node.name}: {used:.0f} % of its disk is in use{f', more than {beyond}' if beyond else ''}",
+            "delete what is not needed (`syncer indices` lists kept indices), or add disk or a node; a block on writes "
+            "goes by itself when there is room",
         )
+
+
+def _percent(mark: str | None) -> float | None:
+    """Return a watermark that is a share of the disk; None: it is what must be free, or is not known."""
+    try:
+        return float(mark.removesuffix("%")) if mark and mark.endswith("%") else None
+    except ValueError:
+        return None
+
+
+def _node(node: NodeLook) -> Iterator[Advice]:
     if node.heap_percent is not None and node.heap_percent > HEAP_PERCENT:
         yield Advice(
             f"node {node.name}: {node.heap_percent:.0f} % of its heap is in use",

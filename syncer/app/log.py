@@ -19,9 +19,10 @@ LINE_BYTES_MAX = 8192
 _VALUE_LENGTHS = (4000, 1000, 200, 40)
 _REDACTED_CHARACTERS_MAX = 2 * LINE_BYTES_MAX
 
+#: Libraries that warn of each attempt and of each broken connection, which syncer tells in its own words.
+_SILENT = ("elastic_transport", "psycopg")
 #: Libraries that say too much: a statement with its parameters holds rows, a request one line each.
 _QUIET = (
-    "elastic_transport",
     "elasticsearch",
     "sqlalchemy",
     "alembic",
@@ -51,6 +52,8 @@ def configure(level: str, *, json: bool, stream: TextIO, redact: Redact) -> None
     logging.basicConfig(handlers=[_Forward()], level=max(number, logging.INFO), force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.captureWarnings(True)
 
 

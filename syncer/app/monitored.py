@@ -22,6 +22,8 @@ from syncer.ports import Clock
 if TYPE_CHECKING:
     from syncer.app.metrics.measured import Measured
 
+#: How old a look may be by which a process is not ready.
+_SOON_SECONDS = 3.0
 #: Requests that there is room for: a scrape, and the probes of a machine or two.
 _REQUESTS = 20
 
@@ -75,7 +77,11 @@ def _listening(
     lag_seconds = application.settings.alerts.lag or math.inf
 
     async def ready(_: object) -> Sequence[Part]:
-        return following(await board.board(EVERY_SECONDS), lag_seconds)
+        needed = following(await board.board(EVERY_SECONDS), lag_seconds)
+        if all(part.ready for part in needed):
+            return needed
+        # That it is mended is to be seen soon.
+        return following(await board.board(_SOON_SECONDS), lag_seconds)
 
     routes = monitoring(board, exported, ready, tells=True)
     application.measures.append(measured.telemetry)

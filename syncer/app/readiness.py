@@ -39,10 +39,9 @@ def following(board: Board, lag_seconds: float) -> Sequence[Part]:
     if board.look is not None:
         for name, report in board.look.reports.items():
             status = report.status
-            source = status.source_time is not None
             away = _problem(status, ProblemKind.TABLE, ProblemKind.SOURCE)
             parts += [
-                Part(f"{name}.source", source, "answers" if source else away),
+                Part(f"{name}.source", not away, away or "answers"),
                 _elasticsearch(status),
                 Part(f"{name}.lease", status.state != "stopped", _role(status)),
                 _lag(status, lag_seconds),

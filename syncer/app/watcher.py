@@ -22,8 +22,8 @@ from syncer.ports import Clock
 
 #: To each index; of those of ten minutes the two slowest are left out.
 _PROBES_A_MINUTE = 20
-#: The first look waits for a process that starts.
-_FIRST_SECONDS = 5.0
+#: The first look waits for a process that starts, and its lease with it.
+_FIRST_SECONDS = 20.0
 
 CLUSTER, SERVED = "cluster", "served"
 #: Takes `firing` or `resolved`, and what is.
@@ -85,7 +85,7 @@ class Watcher:
 
     def run(self, every_seconds: float, ended: Callable[[], bool]) -> None:
         """Look until the process is asked to stop, or the watch has ended."""
-        seconds = min(_FIRST_SECONDS, every_seconds)
+        seconds = min(_FIRST_SECONDS, 2 * every_seconds)
         while not self._clock.wait(seconds) and not ended():
             seconds = every_seconds
             try:

@@ -17,6 +17,8 @@ LETTERS, DIFFERENCES = "SyncerDeadLetters", "SyncerDifferences"
 #: Of the cluster; SLOW is of the queries that are measured, and the others of pipelines.
 OF_CLUSTER = frozenset({RED, YELLOW, DISK, HEAP, REJECTIONS})
 
+#: How long a cluster must be red: an index that is created is, until its shards have a place.
+_RED_SECONDS = 20.0
 #: How long a heap must be too full: garbage is collected now and then.
 _HEAP_SECONDS = 900.0
 
@@ -108,11 +110,14 @@ def judge_queries(look: QueryLook, thresholds: Thresholds) -> Judgement:
 
 
 def _health(look: ClusterLook, thresholds: Thresholds) -> Iterator[Condition]:
-    explain = "`syncer cluster` names the indices, and GET /_cluster/allocation/explain what keeps a shard away"
+    explain = (
+        "`syncer cluster` names those of the pipelines, GET /_cat/indices?health=red all that are red, "
+        "and GET /_cluster/allocation/explain what keeps a shard away"
+    )
     unassigned = "" if look.unassigned_shards is None else f": {look.unassigned_shards} shards are away"
     if look.status == "red" and thresholds.red:
         said = f"the cluster is red{unassigned}, and what a primary holds can be neither searched nor written"
-        yield Condition(Alert(RED, Severity.CRITICAL, said, explain))
+        yield Condition(Alert(RED, Severity.CRITICAL, said, explain), _RED_SECONDS)
     if look.status in {"yellow", "red"} and thresholds.yellow_seconds is not None:
         # A red one counts: it becomes yellow on its way to green.
         said = f"the cluster is {look.status}{unassigned}"
@@ -145,7 +150,11 @@ def _pipeline(look: PipelineLook, of: Thresholds) -> Iterator[Condition]:
         return Alert(kind, severity, said, remedy, {"pipeline": name, **more})
 
     if look.state == "stopped" and of.stopped_seconds is not None:
-        said, remedy = f"nobody follows pipeline {name}", "start `syncer run`; its log has what it ended with"
+        said = f"nobody follows pipeline {name}"
+        remedy = (
+            "the log of `syncer run` has what the pipeline waits for, or ended with; when that is mended, start it "
+            "again, also where it goes on with other pipelines"
+        )
         yield Condition(alert(STOPPED, Severity.CRITICAL, said, remedy), of.stopped_seconds)
     behind = look.lag_seconds
     if of.lag_seconds is not None and behind is not None and behind > of.lag_seconds and look.state != "paused":

@@ -48,6 +48,8 @@ def test_nothing_grows(installation: Installation, proxy: ProxyFactory, soak_sec
     jobs = {event.get("job") for event in process.events() if event["event"] == "job ended"}
     third = len(samples) // 3
     print(f"\n{len(samples)} s: middle third at most {most(samples[third : 2 * third])}")
+    tenths = [samples[place * len(samples) // 10 : (place + 1) * len(samples) // 10] for place in range(10)]
+    print(f"memory by tenths, at most {', '.join(f'{most(tenth).memory_mib:.0f}' for tenth in tenths)} MiB")
     print(f"last third at most {most(samples[2 * third :])}; jobs {sorted(filter(None, jobs))}")
     assert growth(samples) == {}
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from elasticsearch import Elasticsearch
 
+from syncer.adapters.elastic.indices import ElasticIndices
+from syncer.adapters.elastic.mapping import IndexSettings
+from syncer.app.check.index import refusals
+from tests.adapters.elastic.scripted import ELASTICSEARCH, Answer, Request, scripted
 from tests.app.deployment import Deployment
 from tests.conftest import Elastic
-from tests.services.ilm import LICENCE, UNPRIVILEGED, Answer, IlmServer
+from tests.services.ilm import LICENCE, UNPRIVILEGED, IlmServer
+from tests.services.ilm import Answer as Refusal
 
 
 @pytest.fixture(name="sound")
@@ -66,7 +72,7 @@ def test_a_server_without_ilm_is_told(sound: Deployment) -> None:
 
 
 @pytest.mark.parametrize(("refusal", "remedy"), [(LICENCE, "start_basic"), (UNPRIVILEGED, "manage_ilm")])
-def test_ilm_that_is_refused_is_told(refusal: Answer, remedy: str, sound: Deployment, ilm: IlmServer) -> None:
+def test_ilm_that_is_refused_is_told(refusal: Refusal, remedy: str, sound: Deployment, ilm: IlmServer) -> None:
     """With what the licence or the privilege is that lacks."""
     sound.configure(lifecycle={}, elasticsearch={"hosts": ilm.url})
     ilm.refusals["PUT /_ilm/policy"] = refusal
@@ -130,3 +136,32 @@ def test_an_index_that_nobody_goes_on_building_is_told(sound: Deployment) -> Non
     assert "nobody builds it" in finding["what"]
     assert finding["consequence"] == "tombstones are kept for as long as it is there"
     assert finding["remedy"].endswith("or delete it: syncer rebuild articles --abandon")
+
+
+def test_a_live_index_that_takes_no_writes_is_told(sound: Deployment, real_elastic: Elastic) -> None:
+    """With the setting to blame, and how to take it back."""
+    assert sound.run("run", "--once")[0] == 0
+    (index,) = real_elastic.client.indices.get_alias(name=f"{sound.prefix}-articles")
+    real_elastic.client.indices.put_settings(index=index, settings={"index.blocks.write": True})
+    (finding,) = trouble(sound)
+    assert finding["what"] == f"Elasticsearch refuses writes to index {index}: index.blocks.write"
+    assert f'PUT /{index}/_settings {{"index.blocks.write": null}}' in finding["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("block", "remedy"), [("read_only_allow_delete", "`syncer cluster`"), ("read_only", "somebody has set it")]
+)
+def test_an_index_that_is_red_or_on_a_full_disk_is_told(block: str, remedy: str) -> None:
+    """As the server tells it of an index none of whose shards is there."""
+
+    def answer(request: Request) -> Answer:
+        if "_settings" in request.path:
+            return Answer(200, {"items": {"settings": {f"index.blocks.{block}": "true"}}}, ELASTICSEARCH)
+        return Answer(200, {"indices": {}} if "_stats" in request.path else {"items": {}}, ELASTICSEARCH)
+
+    with scripted(answer) as url:
+        server = ElasticIndices(Elasticsearch(url), {}, IndexSettings())
+        red, blocked = refusals(server, "items", "pipelines.items.index")
+    assert red.what == "index items is red: a primary shard is away"
+    assert blocked.what == f"Elasticsearch refuses writes to index items: index.blocks.{block}"
+    assert remedy in blocked.remedy

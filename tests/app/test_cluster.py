@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
-from syncer.app.cluster_advice import SLOW_LOG
+import pytest
+
+from syncer.app.cluster_advice import SLOW_LOG, advice
+from syncer.core.cluster import ClusterLook, NodeLook, Watermarks
 from tests.app.deployment import Deployment
 from tests.conftest import Elastic
 
@@ -63,3 +66,23 @@ def test_a_red_index_is_named(deployment: Deployment, real_elastic: Elastic) -> 
     assert "allocation/explain" in red["remedy"]
     assert {each["name"]: each["health"] for each in found["indices"]}[name] == "red"
     assert found["watermarks"]["low"]
+
+
+@pytest.mark.parametrize(
+    ("percent", "watermarks", "said"),
+    [
+        (60.0, Watermarks("85%", "90%", "95%"), None),
+        (86.0, Watermarks("85%", "90%", "95%"), "more than the low watermark"),
+        (74.0, Watermarks("30%", "40%", "50%"), "more than the flood stage"),
+        (92.0, Watermarks("85%", "90%", "95%"), "more than the high watermark"),
+        (92.0, Watermarks("50gb", "20gb", "10gb"), "92 % of its disk is in use"),
+        (92.0, Watermarks(), "92 % of its disk is in use"),
+    ],
+)
+def test_a_disk_is_judged_by_the_watermarks_of_the_cluster(
+    percent: float, watermarks: Watermarks, said: str | None
+) -> None:
+    """Beyond the flood stage writes are refused, wherever that is."""
+    look = ClusterLook(0.0, nodes=[NodeLook("a", disk_percent=percent)], watermarks=watermarks)
+    found = [each.what for each in advice(look, {})]
+    assert [said in what for what in found] == [True] if said else found == []

@@ -285,6 +285,10 @@ def test_a_search_that_is_away_is_told_and_the_file_is_written(database: Databas
     assert code == 0
     assert "Elasticsearch was not asked" in err
     assert "index" not in database.pipeline()
+    assert "ca_certs" not in database.file.read_text()
+    database.env["ELASTICSEARCH_URL"] = "https://127.0.0.1:1"
+    assert database.run("init", "--yes", "--force")[0] == 0
+    assert "  #ca_certs: " in database.file.read_text()
 
 
 def answering(answers: Sequence[tuple[str, str]], asked: list[str]) -> Callable[[Question], str]:

@@ -34,7 +34,7 @@ OFF = Thresholds(False, None, None, None, False, None, None, None, None, False, 
     [
         (HEALTHY, []),
         (replace(HEALTHY, status="yellow"), [("SyncerClusterYellow", 900)]),
-        (replace(HEALTHY, status="red"), [("SyncerClusterRed", 0), ("SyncerClusterYellow", 900)]),
+        (replace(HEALTHY, status="red"), [("SyncerClusterRed", 20), ("SyncerClusterYellow", 900)]),
         (replace(HEALTHY, nodes=[replace(NODE, disk_percent=85.0)]), []),
         (replace(HEALTHY, nodes=[replace(NODE, disk_percent=85.1)]), [("SyncerDisk", 0)]),
         (replace(HEALTHY, nodes=[replace(NODE, heap_percent=91)]), [("SyncerHeap", 900)]),

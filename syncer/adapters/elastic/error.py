@@ -80,7 +80,10 @@ def failure(status: int, kind: str, reason: str, retry_after: float | None = Non
     if kind == "index_not_found_exception":
         return IndexMissing(f"elasticsearch: {said}", hint="it was deleted, or never built: syncer rebuild PIPELINE")
     if kind == "index_closed_exception":
-        return FatalError("elasticsearch: the index is closed", hint="open it: POST /INDEX/_open")
+        return FatalError(
+            "elasticsearch: the index is closed",
+            hint="open the index that `syncer status` names: POST /INDEX/_open; then start syncer run again",
+        )
     return FatalError(f"elasticsearch: {said} (status {status})")
 
 
@@ -97,7 +100,8 @@ def cause(body: Any) -> tuple[str, str]:
         if deeper and deeper not in reason:
             reason = f"{reason}: {deeper}"
         behind = behind.get("caused_by")
-    return str(error.get("type") or ""), _one_line(reason)
+    # Where a primary is away the server quotes the request, and with it documents.
+    return str(error.get("type") or ""), _one_line(reason.partition(", request: [")[0])
 
 
 def retry_after(error: ApiError) -> float | None:

@@ -277,6 +277,13 @@ class ElasticIndices:
         written = index["primaries"].get("indexing", {}).get("index_total")
         return IndexStatistics(self.count(name), taken, index["health"], written)
 
+    def write_blocks(self, name: str) -> Sequence[str]:
+        """Return the settings by which the server refuses writes to an index, as `index.blocks.write`."""
+        with translate_errors():
+            answer = self._client.indices.get_settings(index=name, name="index.blocks.*", flat_settings=True).body
+        settings = answer.get(name, {}).get("settings", {})
+        return sorted(setting for setting, value in settings.items() if str(value).lower() == "true")
+
     def delete(self, name: str) -> None:
         """Delete an index; see `ports.Indices`."""
         with translate_errors():

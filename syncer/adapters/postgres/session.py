@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, ProgrammingError
@@ -86,6 +87,9 @@ LASTING_SETTINGS: Mapping[str, str] = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
+
+#: A process has two servers, and a lease and a backfill for each pipeline.
+_ENGINES_KEPT = 64
 
 #: A lock not granted in time; a session, or a transaction, that was idle for too long, as after a SIGSTOP.
 _ENDED_BY_THE_SERVER = frozenset({"55P03", "25P03", "25P04"})
@@ -219,7 +223,13 @@ def translate(
     return FatalError(f"{reason} (SQLSTATE {state})")
 
 
+@lru_cache(_ENGINES_KEPT)
 def _engine(url: str, setting: str, application_name: str) -> Engine:
+    """Return what connects, without a pool.
+
+    Kept: it remembers the SQL of statements. One for each session would make them anew after each reconnection, and
+    leave the old ones to the garbage collector, which comes seldom.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:

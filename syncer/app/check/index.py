@@ -18,6 +18,10 @@ from syncer.app.wiring import Application
 from syncer.core.index import IndexRecord, Phase
 from syncer.engine.attach import prove_index
 
+#: What Elasticsearch sets where a disk is full.
+_FULL = "index.blocks.read_only_allow_delete"
+_FULL_REMEDY = "a disk is beyond the flood stage, see `syncer cluster`: make room, or add disk; it goes by itself"
+
 
 def check_mapping(
     application: Application, plan: Blueprint, alias: str, record: IndexRecord | None
@@ -61,6 +65,7 @@ def check_index(application: Application, plan: Blueprint, record: IndexRecord |
         return
     pipeline = application.build(plan)
     prove_index(pipeline, record)
+    server = ElasticIndices(application.elasticsearch, plan.mapping, plan.index)
     if record.phase is Phase.LIVE and (stray := straying(pipeline.indices, record)):
         yield Finding(
             Severity.ERROR,
@@ -69,6 +74,7 @@ def check_index(application: Application, plan: Blueprint, record: IndexRecord |
             "syncer run goes on with its index",
             stray.remedy,
         )
+    yield from refusals(server, record.name, f"pipelines.{plan.name}.index")
     found = deviation(application.store, plan, record)
     if found is None:
         filling = ", and a backfill has still to fill the fields that were added" if record.filling else ""
@@ -83,3 +89,26 @@ def check_index(application: Application, plan: Blueprint, record: IndexRecord |
             exit_code=ExitCode.DONE if found.goes_on else ExitCode.REMAINDER,
         )
     yield from check_policy(application, plan, record)
+
+
+def refusals(server: ElasticIndices, index: str, setting: str) -> Iterator[Finding]:
+    """Say why the server takes no writes to an index, or cannot search it. Raises SinkUnavailable."""
+    found = server.statistics([index]).get(index)
+    if found is not None and found.health == "red":
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"index {index} is red: a primary shard is away",
+            "what it holds can be neither searched nor written",
+            "ask Elasticsearch why: GET /_cluster/allocation/explain; syncer goes on when it is back",
+        )
+    for block in server.write_blocks(index):
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"Elasticsearch refuses writes to index {index}: {block}",
+            "documents are put off, and the index falls behind",
+            _FULL_REMEDY
+            if block == _FULL
+            else f'somebody has set it; take it off: PUT /{index}/_settings {{"{block}": null}}',
+        )

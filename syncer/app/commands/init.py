@@ -135,7 +135,8 @@ def _search(env: Mapping[str, str], given: str | None, ask: Ask) -> tuple[Search
             client.close()
     except SyncerError as error:
         trouble = [f"Elasticsearch was not asked: {error.message}", f"  → {error.hint or 'see syncer check'}"]
-    return Search("${" + SEARCH_VARIABLE + "}" if url == from_env else url, login, nodes), trouble
+    hosts = "${" + SEARCH_VARIABLE + "}" if url == from_env else url
+    return Search(hosts, login, nodes, encrypted=url.startswith("https:")), trouble
 
 
 def _search_url(url: str) -> str:

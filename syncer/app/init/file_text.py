@@ -29,6 +29,8 @@ class Search:
     login: Mapping[str, str]
     #: Data nodes; None: it could not be asked.
     nodes: int | None
+    #: Reached by https.
+    encrypted: bool = False
 
 
 def file_text(database: str, search: Search, proposals: Sequence[Proposal]) -> str:
@@ -50,6 +52,8 @@ def _servers(database: str, search: Search, proposals: Sequence[Proposal]) -> It
         yield f"  {name}: {_yaml(value, escaped=False)}"
     if not search.login:
         yield '  #api_key: "${ELASTICSEARCH_API_KEY}" # where it asks for one; or username and password'
+    if search.encrypted:
+        yield "  #ca_certs: /etc/ssl/elasticsearch.crt # of an authority of your own, if its certificate is by one"
     yield "# The model that embeds texts: a name on the Hugging Face hub, or a folder."
     yield f"{'' if embed else '#'}embedding: {{model: {_yaml(MODEL, escaped=False)}}}"
     yield ""

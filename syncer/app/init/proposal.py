@@ -60,7 +60,7 @@ class Proposal:
         if not is_led(self.table, [self.watermark.column, *table.key]):
             found.append(
                 Remedy(
-                    f"no index begins with {', '.join([self.watermark.column, *table.key])}: "
+                    f"no index of {self.table} begins with {', '.join([self.watermark.column, *table.key])}: "
                     "every poll would read the whole table",
                     remedy.polling_index(table, partitioned=self.table.partitioned),
                 )
@@ -68,7 +68,8 @@ class Proposal:
         if not is_touched(self.table, self.watermark.column):
             found.append(
                 Remedy(
-                    f"no trigger seems to set {self.watermark.column} at an update; not needed if all writers do",
+                    f"no trigger of {self.table} seems to set {self.watermark.column} at an update; not needed if all "
+                    "writers do",
                     remedy.touch_trigger(table),
                 )
             )
