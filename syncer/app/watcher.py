@@ -118,13 +118,13 @@ class Watcher:
                 slow = judge_queries(self._times[name].look(self._clock.monotonic()), self._thresholds)
                 both = Judgement([*judged.conditions, *slow.conditions], judged.unjudged | slow.unjudged)
                 self._settle(scope(name), both)
-        if self._alerts.hold(SERVED):
-            if self._served is not None:
+        if self._served is not None:
+            if self._alerts.hold(SERVED):
                 self._settle(SERVED, judge_queries(self._served.look(self._clock.monotonic()), self._thresholds))
-            else:
-                # Nobody serves any more, or others do, who have it at their next look.
-                self._settle(SERVED, Judgement([]))
-                self._alerts.leave(SERVED)
+        elif self._alerts.firing([SERVED]) and self._alerts.hold(SERVED):
+            # Nobody serves any more; or others do, who have it at their next look.
+            self._settle(SERVED, Judgement([]))
+            self._alerts.leave(SERVED)
         scopes = [CLUSTER, SERVED, *map(scope, self._names)]
         self._firing = [kept.alert for kept in self._alerts.firing(scopes)]
 

@@ -139,7 +139,7 @@ class Demo:
             "  UPDATE library.entry SET summary = 'Turns objects into toast.' WHERE name = 'json.dumps';\n"
             "and search again,\n"
             f'  {command} -c {self._configuration} search {PIPELINE} "breakfast"\n'
-            f"  curl '{self._search.url}/{PIPELINE}/_search?q=toast&pretty'\n"
+            f"  curl '{self._search.url}/{PIPELINE}/_search?q=toast&_source=name,summary&pretty'\n"
             "or in a browser, with facets, completions and the state of the pipeline:\n"
             f"  {page}",
             markup=True,
