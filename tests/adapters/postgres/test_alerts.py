@@ -15,7 +15,7 @@ from syncer.core.error import ConfigurationError
 from tests.adapters.postgres.waiting import wait_for
 from tests.contract.shared_state import PostgresState
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOW = datetime.now(UTC)
 RED = Alert("Red", Severity.CRITICAL, "the cluster is red", "look", {"node": "a"})
 HOLDS = Judgement([Condition(RED)])
 
@@ -37,7 +37,7 @@ def _open_alerts(postgres_url: str) -> Iterator[Open]:
 
 
 def settled(alerts: PostgresAlerts, judgement: Judgement, seconds: float = 0.0) -> Settled | None:
-    return alerts.settle("cluster", lambda kept: settle(kept, judgement, NOON + timedelta(seconds=seconds)))
+    return alerts.settle("cluster", lambda kept: settle(kept, judgement, NOW + timedelta(seconds=seconds)))
 
 
 def told(result: Settled | None) -> tuple[int, int]:
@@ -69,7 +69,7 @@ def test_one_process_settles_a_scope(open_alerts: Open) -> None:
     assert settled(second, HOLDS) is None
     assert second.hold("pipeline items")
     assert told(settled(first, HOLDS)) == (1, 0)
-    assert [kept.since for kept in second.firing(["cluster", "pipeline items"])] == [NOON]
+    assert [kept.since for kept in second.firing(["cluster", "pipeline items"])] == [NOW]
     assert second.firing(["pipeline items"]) == []
 
 
