@@ -17,6 +17,7 @@ from syncer.adapters.memory.sink import MemoryIndex, MemoryIndices, MemorySink
 from syncer.adapters.memory.source import (
     MemoryChangeFeed,
     MemoryDocuments,
+    MemoryGlance,
     MemoryKeyFeed,
     MemorySource,
     MemoryTombstones,
@@ -38,6 +39,7 @@ from syncer.engine.poll import PollLimits
 from syncer.engine.polled import Polled
 from syncer.engine.verify import Verified
 from syncer.engine.worker import Worker
+from syncer.ports import ChangeFeed
 
 
 @dataclass
@@ -234,9 +236,11 @@ def a_world(
         related = [
             kind(table, each) for each in table.relations for kind in (MemoryRelatedFeed, MemoryRelatedTombstones)
         ]
+        feeds: list[ChangeFeed] = [MemoryChangeFeed(table, watermark_zone), tombstones, *related]
         return Reader(
             source=MemorySource(table),
-            feeds=[MemoryChangeFeed(table, watermark_zone), tombstones, *related],
+            feeds=feeds,
+            glance=MemoryGlance(feeds),
             related=related,
             keys=MemoryKeyFeed(table),
             documents=MemoryDocuments(table),

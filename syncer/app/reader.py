@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.feed import PostgresChangeFeed
+from syncer.adapters.postgres.glance import PostgresGlance
 from syncer.adapters.postgres.keys import PostgresKeyFeed
 from syncer.adapters.postgres.related_feed import PostgresRelatedFeed
 from syncer.adapters.postgres.related_tombstones import PostgresRelatedTombstones
@@ -13,13 +14,12 @@ from syncer.adapters.postgres.tombstone_table import TombstoneTable
 from syncer.adapters.postgres.tombstones import PostgresTombstones
 from syncer.app.blueprint import Blueprint
 from syncer.engine.pipeline import Reader
-from syncer.ports import ChangeFeed, RelatedFeed
 
 
 def source_reader(plan: Blueprint, session: Session, schema: str) -> Reader:
     """Return the reader of a pipeline, which closes the session. schema: of the tombstones."""
-    feeds: list[ChangeFeed] = []
-    related: list[RelatedFeed] = []
+    feeds: list[PostgresChangeFeed | PostgresTombstones] = []
+    related: list[PostgresRelatedFeed | PostgresRelatedTombstones] = []
     # Several feeds may read what is noted of one table, and it is pruned once.
     tombstones: dict[str, TombstoneTable] = {}
     for feed in plan.feeds:
@@ -36,6 +36,7 @@ def source_reader(plan: Blueprint, session: Session, schema: str) -> Reader:
     return Reader(
         source=PostgresSource(session),
         feeds=[*feeds, *related],
+        glance=PostgresGlance(session, [*feeds, *related]),
         related=related,
         tombstones=list(tombstones.values()),
         keys=PostgresKeyFeed(session, plan.table),

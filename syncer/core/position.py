@@ -33,3 +33,11 @@ class Position:
 
 
 START = Position(BEGINNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a feed by its watermarks, both included."""
+
+    start: datetime
+    until: datetime

@@ -112,7 +112,7 @@ def _poller(
     return Poller(
         reader.feeds,
         # After all that may fail, for it is to be closed.
-        pipeline.shared_reads.join(reader.source, reader.feeds, pipeline.clock),
+        pipeline.shared_reads.join(reader.source, reader.feeds, reader.glance, pipeline.clock),
         delivery,
         lease,
         checkpoints,

@@ -26,6 +26,7 @@ from syncer.ports import (
     ChangeFeed,
     Clock,
     Documents,
+    Glance,
     IndexDigests,
     Indices,
     Lifecycle,
@@ -50,6 +51,8 @@ class Reader:
 
     source: Source
     feeds: Sequence[ChangeFeed]
+    #: At all of the feeds.
+    glance: Glance
     keys: TableKeys
     documents: Documents
     close: Callable[[], None]

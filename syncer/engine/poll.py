@@ -22,7 +22,7 @@ from syncer.core.horizon import Horizon, Scan
 from syncer.core.key import Key
 from syncer.core.ledger import Ledger
 from syncer.core.outcome import Applied, Deferred, Outcome, Rejected, Stale
-from syncer.core.position import START, Position
+from syncer.core.position import START, Position, Stretch
 from syncer.core.report import Report
 from syncer.core.settlement import Checkpoint, Settlement
 from syncer.core.source_state import Observation
@@ -79,6 +79,8 @@ class _Progress:
     retry_after: float | None = None
     #: Somebody else wants the lease: no feed is read further.
     wanted: bool = False
+    #: No page held a change.
+    quiet: bool = True
 
 
 class Poller:
@@ -133,6 +135,8 @@ class Poller:
             feed.name: Horizon.at(checkpoints[feed.name].position if feed.name in checkpoints else START)
             for feed in feeds
         }
+        #: As was the last poll: then a glance comes first.
+        self._quiet = False
         self._committed = {name: horizon.reached for name, horizon in self._horizons.items()}
         self._committed_at = clock.monotonic() - QUIET_COMMIT_SECONDS
 
@@ -209,7 +213,7 @@ class Poller:
     def _origins(self, scans: Mapping[str, Scan], progress: _Progress) -> Iterator[Origin]:
         for (feed_name, _, _), change in self._deferred.items():
             yield Origin(feed_name, change)
-        for feed in self._feeds:
+        for feed in self._feeds_to_read(scans):
             for change in self._changes(feed, scans[feed.name], progress):
                 origin = Origin(feed.name, change)
                 if self._window.holds(feed.name, change) or self._is_deferred(feed.name, change):
@@ -223,6 +227,14 @@ class Poller:
                 else:
                     yield origin
 
+    def _feeds_to_read(self, scans: Mapping[str, Scan]) -> Sequence[ChangeFeed]:
+        """Return none where a glance sees nothing: one statement, where the feeds are one for each table, and more."""
+        if not self._quiet or len(self._feeds) == 1:
+            return self._feeds
+        with self._telemetry.step(Step.READ):
+            stretches = {name: Stretch(scan.start.watermark, scan.until) for name, scan in scans.items()}
+            return self._feeds if self._reads.any_change(stretches) else ()
+
     def _is_deferred(self, feed: str, change: Change) -> bool:
         """Tell whether this very change is sent again anyway."""
         return self._deferred.get((feed, change.row, change.key)) == change
@@ -232,6 +244,7 @@ class Poller:
         while not self._ends_early(position, scan, pages, progress):
             with self._telemetry.step(Step.READ):
                 page = self._reads.read(feed, position, scan.until, self._limits.batch_rows)
+            progress.quiet = progress.quiet and not page.changes
             yield from page.changes
             if page.next is None:
                 return
@@ -308,6 +321,7 @@ class Poller:
             self._window.add(origin.feed, origin.change)
         self._horizons = {name: scan.settled(progress.reached.get(name)) for name, scan in scans.items()}
         self._deferred = progress.deferred
+        self._quiet = progress.quiet
 
     def _commit(self, settlement: Settlement) -> None:
         with self._telemetry.step(Step.COMMIT):

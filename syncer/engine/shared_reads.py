@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager
@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from syncer.core.change import Page
-from syncer.core.position import Position
+from syncer.core.position import Position, Stretch
 from syncer.core.source_state import Observation, SourceIdentity
-from syncer.ports import ChangeFeed, Clock, Source
+from syncer.ports import ChangeFeed, Clock, Glance, Source
 
 #: A poll that begins later than this after an observation makes one of its own.
 YOUNG_SECONDS = 0.05
@@ -123,14 +123,14 @@ class SharedReads:
         self._servers: dict[SourceIdentity, _Server] = {}
         self._lock = threading.Lock()
 
-    def join(self, source: Source, feeds: Sequence[ChangeFeed], clock: Clock) -> Reads:
+    def join(self, source: Source, feeds: Sequence[ChangeFeed], glance: Glance, clock: Clock) -> Reads:
         """Return the reads of one poller, on its own connection. Raises like `Source.identity`."""
         asked_at = clock.monotonic()
         identity = source.identity()
         with self._lock:
             server = self._servers.setdefault(identity, _Server(clock.monotonic()))
             server.readers.update(feed.reads for feed in feeds)
-        return Reads(server, source, feeds, clock, self._patience, asked_at, lambda: self._leave(server, feeds))
+        return Reads(server, source, feeds, glance, clock, self._patience, asked_at, lambda: self._leave(server, feeds))
 
     def _leave(self, server: _Server, feeds: Sequence[ChangeFeed]) -> None:
         with self._lock:
@@ -146,6 +146,7 @@ class Reads:
         server: _Server,
         source: Source,
         feeds: Sequence[ChangeFeed],
+        glance: Glance,
         clock: Clock,
         patience: float,
         asked_at: float,
@@ -155,6 +156,7 @@ class Reads:
         self._server = server
         self._source = source
         self._feeds = feeds
+        self._glance = glance
         self._clock = clock
         self._patience = patience
         self._leave = leave
@@ -171,6 +173,13 @@ class Reads:
         self._sighting = self._shared(after) if self._shares_any else self._observe()
         self._seen_at = self._sighting.after
         return self._sighting
+
+    def any_change(self, stretches: Mapping[str, Stretch]) -> bool:
+        """Tell whether there may be anything to read after the last sighting. Raises like `Glance.any_change`.
+
+        What pipelines share is read: a page of each feed serves all of them, a glance one.
+        """
+        return self._shares_any or self._glance.any_change(stretches)
 
     def read(self, feed: ChangeFeed, start: Position, until: datetime, rows: int) -> Page:
         """Return a page that was read after the last sighting. Raises like `ChangeFeed.read`."""

@@ -14,6 +14,7 @@ from syncer.ports.search import AsyncSearcher, Searcher
 from syncer.ports.source import (
     ChangeFeed,
     Documents,
+    Glance,
     KeyFeed,
     RelatedFeed,
     Source,
@@ -32,6 +33,7 @@ __all__ = [
     "Clock",
     "Documents",
     "Embedder",
+    "Glance",
     "IndexDigests",
     "Indices",
     "Json",

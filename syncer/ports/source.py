@@ -11,7 +11,7 @@ from syncer.core.comparison import Digest
 from syncer.core.fan_out import FanOut
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
-from syncer.core.position import Position
+from syncer.core.position import Position, Stretch
 from syncer.core.source_state import Blocker, Observation, SourceIdentity
 from syncer.ports.clock import Alarm
 
@@ -66,6 +66,16 @@ class RelatedFeed(ChangeFeed, Protocol):
         """Return up to so many keys that are in reach of a fan-out (`after`, `through`), in order.
 
         Raises like `read`.
+        """
+
+
+class Glance(Protocol):
+    """All feeds of a pipeline, looked at in one statement: most polls find nothing to read."""
+
+    def any_change(self, stretches: Mapping[str, Stretch]) -> bool:
+        """Tell whether a feed may have a change in its stretch; where that cannot be told, it may.
+
+        stretches: by the feed's name, for every feed. Raises SourceUnavailable.
         """
 
 

@@ -68,6 +68,7 @@ def intercepted(pipeline: Pipeline, around: Around) -> Pipeline:
             inner,
             source=port("source", inner.source),
             feeds=[port("feed", feed) for feed in inner.feeds],
+            glance=port("glance", inner.glance),
             keys=port("keys", inner.keys),
             documents=port("documents", inner.documents),
             related=[port("feed", feed) for feed in inner.related],

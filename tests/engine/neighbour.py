@@ -14,7 +14,7 @@ class Neighbour:
     def __init__(self, world: World, shared_reads: SharedReads) -> None:
         self._world = world
         self._reader = world.pipeline.reader()
-        self._reads = shared_reads.join(self._reader.source, self._reader.feeds, world.clock)
+        self._reads = shared_reads.join(self._reader.source, self._reader.feeds, self._reader.glance, world.clock)
         self._horizons = {feed.name: Horizon.at(START) for feed in self._reader.feeds}
 
     def poll(self) -> None:

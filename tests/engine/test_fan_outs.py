@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
+from syncer.adapters.memory.source import MemoryGlance
 from syncer.adapters.memory.table import MemoryRelation, MemoryTable
 from syncer.core.change import Change, Write
 from syncer.core.fan_out import FanOut
@@ -264,7 +265,10 @@ def test_a_fan_out_of_a_relation_that_is_no_more_ends() -> None:
         poll()
     assert waiting(world) is not None
     inner = world.pipeline.reader
-    world.pipeline = replace(world.pipeline, reader=lambda: replace(inner(), related=[], feeds=[*inner().feeds[:2]]))
+    feeds = inner().feeds[:2]
+    world.pipeline = replace(
+        world.pipeline, reader=lambda: replace(inner(), related=[], feeds=feeds, glance=MemoryGlance(feeds))
+    )
     world.worker().run_once()
     assert waiting(world) is not None, "nobody looks for fan-outs where there are no related feeds"
     other = MemoryTable(world.clock, "public.other")

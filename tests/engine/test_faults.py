@@ -9,6 +9,7 @@ from tests.engine.scenario import Fault, Scenario, applies
 #: Every method of a port that a delivery, a load, a backfill and a resync call.
 CALLS = {
     "cache.get", "cache.put", "cache.touch", "documents.hydrate", "embedder.embed", "embedder.split", "feed.read",
+    "glance.any_change",
     "indices.build_graphs", "indices.create", "indices.expect", "indices.health", "indices.is_running",
     "indices.part", "indices.identity", "indices.prove_alias", "indices.publish", "indices.restore",
     "indices.targets", "keys.divide", "keys.read", "lease.checkpoints", "lease.commit", "lease.draw", "lease.prove",

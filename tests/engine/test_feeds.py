@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from syncer.adapters.memory.source import MemoryChangeFeed
+from syncer.adapters.memory.source import MemoryChangeFeed, MemoryGlance
 from syncer.adapters.memory.table import MemoryTable
 from syncer.core.change import Page
 from syncer.core.error import SourceUnavailable
 from syncer.core.outcome import Deferred
 from syncer.core.position import START, Position
 from syncer.engine.pipeline import Reader
+from syncer.ports import ChangeFeed
 from tests.builders import World, a_world
 
 OTHER = "public.other"
@@ -32,6 +33,10 @@ class Two:
         return self.world.store.overview(self.world.record.name).checkpoints[feed].position
 
 
+def reading(reader: Reader, feeds: Sequence[ChangeFeed]) -> Reader:
+    return replace(reader, feeds=feeds, glance=MemoryGlance(feeds))
+
+
 def two_feeds(batch_rows: int = 10, pages: int = 20) -> Two:
     world = a_world(batch_rows=batch_rows, pages=pages)
     two = Two(world, MemoryTable(world.clock, OTHER))
@@ -45,7 +50,7 @@ def two_feeds(batch_rows: int = 10, pages: int = 20) -> Two:
 
     def made() -> Reader:
         first = reader()
-        return replace(first, feeds=[*first.feeds, OtherFeed(two.other)])
+        return reading(first, [*first.feeds, OtherFeed(two.other)])
 
     world.pipeline = replace(world.pipeline, reader=made)
     return two
@@ -61,7 +66,7 @@ def test_a_feed_that_the_configuration_leaves_out_is_forgotten() -> None:
     both = two.world.pipeline
     two.world.table.put(("a",))
     two.world.worker().run_once()
-    alone = replace(both, reader=lambda: replace(both.reader(), feeds=both.reader().feeds[:-1]))
+    alone = replace(both, reader=lambda: reading(both.reader(), both.reader().feeds[:-1]))
     two.world.pipeline = alone
     two.world.worker().run_once()
     assert OTHER not in two.world.store.overview(two.world.record.name).checkpoints

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from syncer.adapters.memory.source import MemoryDocuments
+from syncer.adapters.memory.table import MemoryRelation, MemoryTable
 from syncer.core.change import Document, Removal
 from syncer.engine.deliver import Draw
 from tests.builders import World, a_world
+from tests.engine.intercepted import Call, intercepted
 
 
 def keys_written(world: World) -> list[str]:
@@ -28,6 +31,41 @@ def test_a_changed_row_is_delivered_and_a_quiet_poll_writes_nothing() -> None:
         assert poll().report.applied == 1
     assert world.equal()
     assert keys_written(world) == ["1", "1"]
+
+
+def test_polls_that_find_nothing_ask_the_source_twice_however_many_feeds_there_are() -> None:
+    """For what is open, and with a glance at all feeds; what it sees is read in the same poll."""
+    world = a_world()
+    for name in ("author", "tag"):
+        world.table.relations.append(MemoryRelation(name, MemoryTable(world.clock, f"public.{name}"), of_root=name))
+    calls: list[str] = []
+
+    def count(call: Call) -> Any:
+        calls.append(call.name)
+        return call()
+
+    world.pipeline = intercepted(world.pipeline, count)
+
+    def asked() -> list[str]:
+        found = [call for call in calls if call.split(".")[0] in {"source", "feed", "glance"}]
+        calls.clear()
+        return found
+
+    with world.following() as poll:
+        poll()
+        world.table.put(("a",))
+        poll()
+        world.clock.advance(10)
+        # This one still reads back to the row, and the next one finds nothing.
+        poll()
+        poll()
+        asked()
+        poll()
+        assert asked() == ["source.observe", "glance.any_change"]
+        world.table.put(("b",))
+        poll()
+        assert asked() == ["source.observe", "glance.any_change", *["feed.read"] * 6]
+        assert world.equal()
 
 
 @pytest.mark.parametrize("shows_start", [True, False])

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from syncer.adapters.memory.clock import MemoryClock
-from syncer.adapters.memory.source import MemoryChangeFeed, MemorySource
+from syncer.adapters.memory.source import MemoryChangeFeed, MemoryGlance, MemorySource
 from syncer.adapters.memory.table import MemoryTable
 from syncer.core.change import Page
 from syncer.core.error import SourceUnavailable
@@ -55,7 +55,7 @@ class Side:
     def __init__(self, shared: SharedReads, table: MemoryTable, clock: MemoryClock) -> None:
         self.source, self.feed = CountedSource(table), CountedFeed(table)
         self.clock, self.shared = clock, shared
-        self.reads: Reads = shared.join(self.source, [self.feed], clock)
+        self.reads: Reads = shared.join(self.source, [self.feed], MemoryGlance([self.feed]), clock)
 
     def keys(self, start: Position = START, rows: int = ROWS, until: timedelta = timedelta()) -> list[str]:
         page = self.reads.read(self.feed, start, self.clock.now() + until, rows)

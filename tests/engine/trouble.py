@@ -13,6 +13,7 @@ from syncer.core.error import (
 _ERRORS: dict[str, type[TransientError]] = {
     "source": SourceUnavailable,
     "feed": SourceUnavailable,
+    "glance": SourceUnavailable,
     "tombstones": SourceUnavailable,
     "keys": SourceUnavailable,
     "documents": SourceUnavailable,

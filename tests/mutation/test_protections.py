@@ -118,6 +118,11 @@ MUTANTS = (
         ("tests/engine/test_poll.py",),
     ),
     Mutant(
+        "a glance looks back as far as a read",
+        (Edit(POLL, "Stretch(scan.start.watermark, scan.until)", "Stretch(scan.t, scan.until)"),),
+        ("tests/engine/test_poll.py",),
+    ),
+    Mutant(
         "versions come from a sequence, and not from updated_at",
         (
             Edit(

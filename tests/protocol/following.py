@@ -14,6 +14,7 @@ from syncer.adapters.clock import SystemClock
 from syncer.adapters.postgres.catalog import read_table
 from syncer.adapters.postgres.documents import PostgresDocuments
 from syncer.adapters.postgres.feed import PostgresChangeFeed
+from syncer.adapters.postgres.glance import PostgresGlance
 from syncer.adapters.postgres.keys import PostgresKeyFeed
 from syncer.adapters.postgres.session import SOURCE_SETTINGS, Session
 from syncer.adapters.postgres.source import PostgresSource
@@ -109,10 +110,12 @@ class Following:
             routing=None,
             setting="pipelines.items",
         )
+        feeds = [PostgresChangeFeed(session, table)]
         return replace(
             memory,
             source=PostgresSource(session),
-            feeds=[PostgresChangeFeed(session, table)],
+            feeds=feeds,
+            glance=PostgresGlance(session, feeds),
             keys=PostgresKeyFeed(session, table),
             documents=PostgresDocuments(session, table, resolve_fields(table, None, setting="fields"), ()),
             close=session.close,

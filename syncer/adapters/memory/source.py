@@ -12,8 +12,9 @@ from syncer.adapters.memory.table import MemoryTable, number_of
 from syncer.core.change import Change, Draft, Hydration, Page
 from syncer.core.key import Key
 from syncer.core.key_range import KeyRange
-from syncer.core.position import Position
+from syncer.core.position import Position, Stretch
 from syncer.core.source_state import Blocker, Observation, SourceIdentity
+from syncer.ports import ChangeFeed
 
 
 class MemorySource:
@@ -59,6 +60,19 @@ class MemoryChangeFeed:
 
         changes = [change for change in self._table.changes() if in_reach(change)][:rows]
         return Page(changes, Position(changes[-1].watermark, changes[-1].key) if len(changes) == rows else None)
+
+
+class MemoryGlance:
+    """Implements `Glance` on feeds."""
+
+    def __init__(self, feeds: Sequence[ChangeFeed]) -> None:
+        self._feeds = feeds
+
+    def any_change(self, stretches: Mapping[str, Stretch]) -> bool:
+        return any(
+            feed.read(Position(stretches[feed.name].start), stretches[feed.name].until, 1).changes
+            for feed in self._feeds
+        )
 
 
 class MemoryTombstones:

@@ -58,6 +58,14 @@ class PostgresChangeFeed:
     def watermark_zone(self) -> str | None:
         return self._table.watermark_zone
 
+    def first(self) -> Select[Any]:
+        """Return the SELECT of the first change, for a glance."""
+        return page(self._table, 1, after_key=False)
+
+    def parameter(self, watermark: datetime) -> datetime:
+        """Return what a statement is given for a watermark."""
+        return watermark_value(self._table, watermark)
+
     def read(self, start: Position, until: datetime, rows: int) -> Page:
         """Return up to so many changes from `start`, none above `until`, ordered by watermark and key.
 

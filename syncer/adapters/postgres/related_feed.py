@@ -60,6 +60,14 @@ class PostgresRelatedFeed:
     def watermark_zone(self) -> str | None:
         return self._table.watermark_zone
 
+    def first(self) -> Select[Any]:
+        """Return the SELECT of the first row that changed, for a glance: it may be part of no document."""
+        return select(_changed(self._way, 1, after_key=False))
+
+    def parameter(self, watermark: datetime) -> datetime:
+        """Return what a statement is given for a watermark."""
+        return watermark_value(self._table, watermark)
+
     def read(self, start: Position, until: datetime, rows: int) -> Page:
         """Return up to so many changes from `start`, none above `until`, by watermark, related row and document.
 

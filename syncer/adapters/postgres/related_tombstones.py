@@ -51,6 +51,14 @@ class PostgresRelatedTombstones:
     def watermark_zone(self) -> str | None:
         return None
 
+    def first(self) -> Select[Any]:
+        """Return the SELECT of the first tombstone, for a glance; without triggers, of whether there are some now."""
+        return self._tombstones.first()
+
+    def parameter(self, watermark: datetime) -> datetime:
+        """Return what a statement is given for a watermark."""
+        return watermark
+
     def read(self, start: Position, until: datetime, rows: int) -> Page:
         """Return up to so many changes from `start`, none above `until`; an empty page where there are no triggers.
 

@@ -32,7 +32,7 @@ from syncer.adapters.postgres.sql import constant, number, quoted
 from syncer.adapters.postgres.tables import TOMBSTONES, qualified
 from syncer.adapters.postgres.triggers import TombstoneTriggers
 from syncer.core.error import AccessDenied, SchemaMismatch
-from syncer.core.position import Position
+from syncer.core.position import START, Position
 from syncer.core.table import Table
 
 _Item = TypeVar("_Item")
@@ -43,13 +43,14 @@ _TIME = DateTime(timezone=True)
 _MISSING = ("42P01", "3F000")
 
 # Which columns the tombstones have: those of an earlier version have fewer.
-_INSTALLED = text("""
-SELECT EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+_ARE_INSTALLED = """
+       EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
                 WHERE n.nspname = :schema AND p.proname = :function)
    AND EXISTS (SELECT FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
                                              JOIN pg_namespace AS n ON n.oid = c.relnamespace
                 WHERE n.nspname = :schema AND c.relname = :table AND a.attname = :column)
-""")
+"""
+_INSTALLED = text(f"SELECT {_ARE_INSTALLED}")
 
 # By the catalogue, not by to_regclass(): that fails for a role that may not use the schema.
 _PRUNABLE = text("""
@@ -106,6 +107,16 @@ class TombstoneTable:
                 raise self._denied(connection) from error
             raise
 
+    def first(self) -> Select[Any]:
+        """Return the SELECT of the first one, from the parameter `start` on and not above the parameter `until`.
+
+        Where the last `read` found no triggers: of a row if they are there now.
+        """
+        if self._installed:
+            return self._page(START, 1)
+        values = [bindparam(name, value, Text, unique=True) for name, value in self._names.items()]
+        return select(number(1)).where(text(_ARE_INSTALLED).bindparams(*values))
+
     def prune(self, before: datetime, rows: int) -> int:
         """Delete up to so many that were stamped before; return how many.
 
@@ -136,8 +147,7 @@ class TombstoneTable:
         it.
         """
         if not self._installed:
-            names = {"schema": self._schema, "function": self._function, "table": TOMBSTONES, "column": self._noted}
-            self._installed = bool(connection.scalar(_INSTALLED, names))
+            self._installed = bool(connection.scalar(_INSTALLED, self._names))
         return self._installed
 
     def _page(self, start: Position, rows: int) -> Select[Any]:
@@ -155,6 +165,10 @@ class TombstoneTable:
     def _values(self, start: Position, until: datetime) -> dict[str, Any]:
         values: dict[str, Any] = {"start": start.watermark, "until": until}
         return values if start.key is None else values | {"after": int(start.key[0])}
+
+    @property
+    def _names(self) -> dict[str, str]:
+        return {"schema": self._schema, "function": self._function, "table": TOMBSTONES, "column": self._noted}
 
     @property
     def _is_ours(self) -> ColumnElement[bool]:
