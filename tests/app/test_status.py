@@ -71,6 +71,7 @@ def test_a_loaded_pipeline_tells_how_far_it_is(loaded: Deployment) -> None:
     code, out, _ = loaded.run("status")
     assert code == 0
     assert one["index"] in out
+    assert "nobody follows it: start syncer run" in " ".join(out.split())
 
 
 @pytest.mark.usefixtures("holder")
@@ -79,6 +80,7 @@ def test_a_pipeline_whose_lease_is_held_is_followed(loaded: Deployment) -> None:
     one = status(loaded)
     assert one["state"] == "following"
     assert one["holder"]
+    assert "nobody follows it" not in loaded.run("status")[1]
 
 
 def test_a_watermark_without_zone_is_told_in_utc(loaded: Deployment) -> None:
@@ -117,6 +119,7 @@ def test_it_works_while_elasticsearch_is_down(loaded: Deployment) -> None:
     assert one["lag_seconds"] is not None
     (problem,) = one["problems"]
     assert problem.startswith("Elasticsearch cannot be looked at: elasticsearch: ")
+    assert "nobody follows it: a daemon that runs goes on by itself" in " ".join(loaded.run("status")[1].split())
 
 
 def test_it_works_while_the_source_is_down(loaded: Deployment) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
 from syncer.app.status import PipelineStatus, pipeline_status
+from syncer.core.problem import ProblemKind
 from syncer.core.source_state import Blocker
 from syncer.ports import Clock
 
@@ -19,6 +20,11 @@ from syncer.ports import Clock
 _BLOCKED_SECONDS = 60.0
 
 _COLOURS = {"following": "green", "loading": "cyan", "paused": "yellow", "stopped": "red", "new": "yellow"}
+
+#: A daemon lets go of a pipeline while it waits for these.
+_AWAY = {ProblemKind.TABLE, ProblemKind.SOURCE, ProblemKind.ELASTICSEARCH}
+_WAITS = "a daemon that runs goes on by itself when that is mended"
+_ENDED = "start syncer run; if it runs, its log has what the pipeline ended with"
 
 
 def status(invocation: Invocation, requested: Sequence[str]) -> ExitCode:
@@ -63,6 +69,9 @@ def _vectors(one: PipelineStatus) -> Sequence[str]:
 def notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
     """Return what asks for attention, a sentence each."""
     found = [problem.said for problem in one.problems]
+    if one.state == "stopped":
+        away = any(problem.kind in _AWAY for problem in one.problems)
+        found.append(f"nobody follows it: {_WAITS if away else _ENDED}")
     if one.paused_since:
         found.append(f"paused since {_moment(one.paused_since)}: syncer resume {one.name}")
     if one.load:
