@@ -77,29 +77,23 @@ _EXPLAIN = "GET /_cluster/allocation/explain tells what keeps a shard from its p
 
 
 def _disk(node: NodeLook, watermarks: Watermarks) -> Iterator[Advice]:
-    used = node.disk_percent
-    if used is None:
+    used, free, total = node.disk_percent, node.disk_free_bytes, node.disk_bytes
+    if used is None or free is None or total is None:
         return
     marks = (
         (watermarks.flood_stage, "the flood stage, so that the indices on it refuse writes"),
         (watermarks.high, "the high watermark, so that shards leave it, if another node takes them"),
         (watermarks.low, "the low watermark, so that it takes no more shards"),
     )
-    beyond = next((what for mark, what in marks if (percent := _percent(mark)) is not None and used > percent), None)
+    beyond = next(
+        (what for mark, what in marks if mark and (must := mark.free_bytes(total)) is not None and free < must), None
+    )
     if beyond or used > DISK_PERCENT:
         yield Advice(
             f"node {node.name}: {used:.0f} % of its disk is in use{f', more than {beyond}' if beyond else ''}",
             "delete what is not needed (`syncer indices` lists kept indices), or add disk or a node; a block on writes "
             "goes by itself when there is room",
         )
-
-
-def _percent(mark: str | None) -> float | None:
-    """Return a watermark that is a share of the disk; None: it is what must be free, or is not known."""
-    try:
-        return float(mark.removesuffix("%")) if mark and mark.endswith("%") else None
-    except ValueError:
-        return None
 
 
 def _node(node: NodeLook) -> Iterator[Advice]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from syncer.app.exit_code import ExitCode, exit_code
+from syncer.app.printable import printable_lines
 from syncer.app.redaction import Redact, redactor
 from syncer.core.error import LeaseHeld, LeaseLost, SyncerError, TransientError
 
@@ -96,11 +97,11 @@ class Invocation:
 
             sys.stdout.write(json.dumps(self._redacted(document), ensure_ascii=False, indent=2) + "\n")
         else:
-            from rich.console import Console
+            from syncer.app.console import SafeConsole
 
             # A pipe has no width, and what reads it wants whole lines.
             width = None if sys.stdout.isatty() else _PIPE_WIDTH
-            console = Console(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)
+            console = SafeConsole(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)
             console.print(text(), crop=False)
         sys.stdout.flush()
 
@@ -134,4 +135,4 @@ class Invocation:
             return
         text = "".join(traceback.format_exception(error)) if self.debug else ""
         text += f"{message}\n  → {hint}" if hint else message
-        sys.stderr.write(f"syncer: {self.redact(text)}\n")
+        sys.stderr.write(f"syncer: {printable_lines(self.redact(text))}\n")

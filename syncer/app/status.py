@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -65,6 +64,8 @@ class PipelineStatus:
     #: When the source was looked at, by its own clock.
     source_time: datetime | None = None
     unreachable: Unreachable | None = None
+    #: It takes too long.
+    uncounted: bool = False
     problems: list[Problem] = field(default_factory=list)
 
     def document(self) -> Mapping[str, Any]:
@@ -175,8 +176,10 @@ def _look_at_source(session: Session, plan: Blueprint, status: PipelineStatus) -
     status.blockers = source.blockers()
     if plan.table.watermark is not None:
         # Without an index it is counted by reading the whole table: for a look that is too much.
-        with suppress(SourceUnavailable):
+        try:
             status.unreachable = unreachable(session, plan.table, now)
+        except SourceUnavailable:
+            status.uncounted = True
     return now
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,13 +68,36 @@ class IndexLook:
 
 
 @dataclass(frozen=True, slots=True)
+class Watermark:
+    """From where on the disk of a node is too full."""
+
+    #: What may be in use, `85%` or `0.85`; or what must be free, `10gb`.
+    setting: str
+    #: Where the first: of a large disk no more than so much need be free. `-1`: however large it is.
+    max_headroom: str | None = None
+
+    def __str__(self) -> str:
+        of_share = self.max_headroom and _bytes(self.max_headroom) and _share(self.setting) is not None
+        return f"{self.setting} (at most {self.max_headroom} free)" if of_share else self.setting
+
+    def free_bytes(self, total: int) -> float | None:
+        """Return what of a disk must be free; None: the setting is of a kind that is not known."""
+        share = _share(self.setting)
+        if share is None:
+            return _bytes(self.setting)
+        headroom = _bytes(self.max_headroom or "")
+        free = total * (1 - share)
+        return free if headroom is None else min(free, headroom)
+
+
+@dataclass(frozen=True, slots=True)
 class Watermarks:
-    """From where on the disk of a node is too full, as the setting has it: `85%`, or what must be free: `10gb`."""
+    """What the cluster does about disks that fill up; None: not told, or nothing."""
 
     #: No more shards come to the node; then they leave it; then its indices cannot be written.
-    low: str | None = None
-    high: str | None = None
-    flood_stage: str | None = None
+    low: Watermark | None = None
+    high: Watermark | None = None
+    flood_stage: Watermark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +139,21 @@ class Recent:
     mean_query_ms: float | None
     indexed: int | None
     mean_indexing_ms: float | None
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)b", re.IGNORECASE)
+
+
+def _share(setting: str) -> float | None:
+    try:
+        return float(setting.removesuffix("%")) / (100 if setting.endswith("%") else 1)
+    except ValueError:
+        return None
+
+
+def _bytes(size: str) -> float | None:
+    found = _SIZE.fullmatch(size)
+    return float(found[1]) * 1024 ** " kmgtp".index(found[2].lower() or " ") if found else None
 
 
 def recent(before: ClusterLook, now: ClusterLook) -> Sequence[Recent]:

@@ -94,15 +94,15 @@ def repeating(name: str, work: Callable[[], Waits]) -> Iterator[None]:
 
 
 def write(url: str) -> Waits:
-    """Insert, change and delete rows, about as many of each."""
+    """Insert, change and delete rows, one of each in turn: the table is as large in the end."""
     chance, next_id = random.Random(7), ROWS
     with psycopg.connect(url, autocommit=True) as connection:
         while True:
             next_id += 1
-            some = chance.randint(1, next_id)
+            some = chance.randint(next_id - ROWS, next_id)
             connection.execute("INSERT INTO public.item (id, title) VALUES (%s, %s)", (next_id, f"row {next_id}"))
             connection.execute("UPDATE public.item SET amount = %s WHERE id = %s", (chance.randint(0, 99), some))
-            connection.execute("DELETE FROM public.item WHERE id = %s", (chance.randint(1, next_id),))
+            connection.execute("DELETE FROM public.item WHERE id = %s", (next_id - ROWS,))
             yield 0.05
 
 

@@ -148,6 +148,31 @@ def test_a_live_index_that_takes_no_writes_is_told(sound: Deployment, real_elast
     assert f'PUT /{index}/_settings {{"index.blocks.write": null}}' in finding["remedy"]
 
 
+@pytest.mark.parametrize(("block", "said"), [("read", "refuses searches of index"), ("metadata", "blocked by")])
+def test_a_live_index_that_nobody_may_look_into_is_told(
+    sound: Deployment, real_elastic: Elastic, block: str, said: str
+) -> None:
+    """With the setting to blame, as far as the server shows it."""
+    assert sound.run("run", "--once")[0] == 0
+    (index,) = real_elastic.client.indices.get_alias(name=f"{sound.prefix}-articles")
+    real_elastic.client.indices.put_settings(index=index, settings={f"index.blocks.{block}": True})
+    found = trouble(sound)
+    # Else nobody could delete it.
+    real_elastic.client.indices.put_settings(index=index, settings={f"index.blocks.{block}": None})
+    assert [each for each in found if said in each["what"] and index in each["what"]] != []
+    assert all("_settings" in each["remedy"] for each in found)
+
+
+def test_a_closed_live_index_is_told(sound: Deployment, real_elastic: Elastic) -> None:
+    """By its name, and once."""
+    assert sound.run("run", "--once")[0] == 0
+    (index,) = real_elastic.client.indices.get_alias(name=f"{sound.prefix}-articles")
+    real_elastic.client.indices.close(index=index)
+    (finding,) = trouble(sound)
+    assert (finding["what"], finding["setting"]) == (f"index {index} is closed", "pipelines.articles.index")
+    assert f"POST /{index}/_open" in finding["remedy"]
+
+
 @pytest.mark.parametrize(
     ("block", "remedy"), [("read_only_allow_delete", "`syncer cluster`"), ("read_only", "somebody has set it")]
 )
@@ -161,7 +186,7 @@ def test_an_index_that_is_red_or_on_a_full_disk_is_told(block: str, remedy: str)
 
     with scripted(answer) as url:
         server = ElasticIndices(Elasticsearch(url), {}, IndexSettings())
-        red, blocked = refusals(server, "items", "pipelines.items.index")
+        blocked, red = refusals(server, "items", "pipelines.items.index")
     assert red.what == "index items is red: a primary shard is away"
     assert blocked.what == f"Elasticsearch refuses writes to index items: index.blocks.{block}"
     assert remedy in blocked.remedy

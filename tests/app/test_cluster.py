@@ -7,7 +7,7 @@ import json
 import pytest
 
 from syncer.app.cluster_advice import SLOW_LOG, advice
-from syncer.core.cluster import ClusterLook, NodeLook, Watermarks
+from syncer.core.cluster import ClusterLook, NodeLook, Watermark, Watermarks
 from tests.app.deployment import Deployment
 from tests.conftest import Elastic
 
@@ -65,24 +65,42 @@ def test_a_red_index_is_named(deployment: Deployment, real_elastic: Elastic) -> 
     assert name in red["what"]
     assert "allocation/explain" in red["remedy"]
     assert {each["name"]: each["health"] for each in found["indices"]}[name] == "red"
-    assert found["watermarks"]["low"]
+    assert set(found["watermarks"]) == {"low", "high", "flood_stage"}
+
+
+GB = 1024**3
+LOW, HIGH, FLOOD = "more than the low watermark", "more than the high watermark", "more than the flood stage"
 
 
 @pytest.mark.parametrize(
-    ("percent", "watermarks", "said"),
+    ("used_gb", "total_gb", "marks", "said"),
     [
-        (60.0, Watermarks("85%", "90%", "95%"), None),
-        (86.0, Watermarks("85%", "90%", "95%"), "more than the low watermark"),
-        (74.0, Watermarks("30%", "40%", "50%"), "more than the flood stage"),
-        (92.0, Watermarks("85%", "90%", "95%"), "more than the high watermark"),
-        (92.0, Watermarks("50gb", "20gb", "10gb"), "92 % of its disk is in use"),
-        (92.0, Watermarks(), "92 % of its disk is in use"),
+        (60, 100, ("85%", "90%", "95%"), None),
+        (86, 100, ("85%", "90%", "95%"), LOW),
+        (92, 100, ("85%", "90%", "95%"), HIGH),
+        (74, 100, ("30%", "40%", "50%"), FLOOD),
+        (74, 100, ("0.3", "0.8", "0.9"), LOW),
+        (60, 100, ("50gb", "20.5GB", "10gb"), LOW),
+        (40, 100, ("50gb", "20.5GB", "10gb"), None),
+        (92, 100, ("50gb", "20480mb", "1gb"), HIGH),
+        (92, 100, ("what is this", "50gb?", "RELATIVE"), "92 % of its disk is in use"),
+        (92, 100, (), "92 % of its disk is in use"),
+        # Of large disks less need be free.
+        (1740, 2000, ("85%/200GB", "90%/150GB", "95%/100GB"), "87 % of its disk is in use"),
+        (1810, 2000, ("85%/200GB", "90%/150GB", "95%/100GB"), LOW),
+        (9600, 10000, ("85%/200GB", "90%/150GB", "95%/100GB"), "96 % of its disk is in use"),
+        (9600, 10000, ("85%/-1", "90%/-1", "95%/-1"), FLOOD),
     ],
 )
 def test_a_disk_is_judged_by_the_watermarks_of_the_cluster(
-    percent: float, watermarks: Watermarks, said: str | None
+    used_gb: int, total_gb: int, marks: tuple[str, ...], said: str | None
 ) -> None:
     """Beyond the flood stage writes are refused, wherever that is."""
-    look = ClusterLook(0.0, nodes=[NodeLook("a", disk_percent=percent)], watermarks=watermarks)
-    found = [each.what for each in advice(look, {})]
+    free = total_gb - used_gb
+    node = NodeLook("a", disk_percent=100 * used_gb / total_gb, disk_bytes=total_gb * GB, disk_free_bytes=free * GB)
+    watermarks = Watermarks(*(Watermark(*mark.split("/")) for mark in marks))
+    found = [each.what for each in advice(ClusterLook(0.0, nodes=[node], watermarks=watermarks), {})]
     assert [said in what for what in found] == [True] if said else found == []
+    assert [each for each in (LOW, HIGH, FLOOD) if any(each in what for what in found)] == [
+        each for each in (LOW, HIGH, FLOOD) if each == said
+    ]

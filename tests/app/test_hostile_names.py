@@ -131,6 +131,32 @@ def _hostile(deployment: Deployment) -> Hostile:
     return Hostile(deployment)
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_names_are_shown_and_not_obeyed(deployment: Deployment, as_json: bool) -> None:
+    """By a terminal: of tables and columns, in what `init` and `check` say of them, SQL included."""
+    table, column = "a\x1b[31mb", "c\x1b]0;title\x07d"
+    names = {"table": sql.Identifier(table), "column": sql.Identifier(column)}
+    with psycopg.connect(deployment.postgres_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE articles")
+        connection.execute(
+            sql.SQL("CREATE TABLE {table} (id integer PRIMARY KEY, {column} text, updated_at timestamptz)").format(
+                **names
+            )
+        )
+    deployment.configure(table=quoted(table), soft_delete=column, fields=None)
+    init = ["init", "--yes", "--source-url", deployment.postgres_url]
+    output = ["--json"] if as_json else []
+    for arguments in (
+        [*init, "--output", "-"],
+        ["check", "--show-sql", *output],
+        [*init, "--output", "-", "--table", "\x1b"],
+    ):
+        said = "".join(map(str, deployment.run(*arguments)))
+        assert "\x1b" not in said, arguments
+        assert "\x07" not in said, arguments
+        assert "x1b" in said.replace("u00", "x"), arguments
+
+
 def test_names_are_never_read_as_sql(hostile: Hostile) -> None:
     """Of schema, tables, key, watermark, columns, relations and fields; nor are keys and texts."""
     deployment = hostile.deployment

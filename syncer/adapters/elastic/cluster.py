@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 
 from syncer.adapters.elastic.error import cause, translate, translate_errors
 from syncer.adapters.elastic.inventory import OURS
-from syncer.core.cluster import ClusterLook, IndexLook, NodeLook, Watermarks
+from syncer.core.cluster import ClusterLook, IndexLook, NodeLook, Watermark, Watermarks
 from syncer.core.error import CredentialsRefused
 
 _NODE = (
@@ -166,15 +166,22 @@ def _index(
 
 
 def _watermarks(settings: Mapping[str, Any]) -> Watermarks:
+    """Return none where the cluster does nothing about disks."""
     found: dict[str, str] = {}
     # The later ones go before the earlier ones.
     for kind in ("defaults", "persistent", "transient"):
         place = settings.get(kind, {})
         for part in ("cluster", "routing", "allocation", "disk"):
             place = place.get(part, {})
-        marks = place.get("watermark", {})
-        found |= {name: str(marks[name]) for name in ("low", "high", "flood_stage") if name in marks}
-    return Watermarks(found.get("low"), found.get("high"), found.get("flood_stage"))
+        found |= {name: str(value) for name, value in place.get("watermark", {}).items()}
+        found |= {name: str(place[name]) for name in ("threshold_enabled",) if name in place}
+
+    def mark(name: str) -> Watermark | None:
+        return Watermark(found[name], found.get(f"{name}.max_headroom")) if name in found else None
+
+    if found.get("threshold_enabled") == "false":
+        return Watermarks()
+    return Watermarks(mark("low"), mark("high"), mark("flood_stage"))
 
 
 def _sum(*counts: int | None) -> int | None:

@@ -29,6 +29,11 @@ NOT_OF_A_ROW = frozenset({"index_not_found_exception", "index_closed_exception",
 
 _GRANT = "grant this privilege to the user or API key: `syncer grants` prints the least that are needed"
 
+_BLOCKED = (
+    "where a disk is full it goes by itself when there is room, see `syncer cluster`; else somebody has blocked the "
+    'index: PUT /INDEX/_settings {"index.blocks.NAME": null}'
+)
+
 
 class CredentialsForgotten(TransportError):
     """The server refuses credentials that it took before."""
@@ -74,15 +79,16 @@ def failure(status: int, kind: str, reason: str, retry_after: float | None = Non
             hint="check elasticsearch.username and elasticsearch.password, or elasticsearch.api_key",
         )
     if kind == "cluster_block_exception" or status in _PASSING_STATUS:
-        return SinkUnavailable(f"elasticsearch: {said}", retry_after=retry_after)
+        hint = _BLOCKED if kind == "cluster_block_exception" else ""
+        return SinkUnavailable(f"elasticsearch: {said}", hint=hint, retry_after=retry_after)
     if kind == "security_exception" or status == 403:
         return AccessDenied(f"elasticsearch: {said}", hint=_GRANT)
     if kind == "index_not_found_exception":
         return IndexMissing(f"elasticsearch: {said}", hint="it was deleted, or never built: syncer rebuild PIPELINE")
     if kind == "index_closed_exception":
         return FatalError(
-            "elasticsearch: the index is closed",
-            hint="open the index that `syncer status` names: POST /INDEX/_open; then start syncer run again",
+            f"elasticsearch: {said}",
+            hint="open it: POST /INDEX/_open; then start syncer run again",
         )
     return FatalError(f"elasticsearch: {said} (status {status})")
 
@@ -93,6 +99,8 @@ def cause(body: Any) -> tuple[str, str]:
     if not isinstance(error, dict):
         return "", _one_line(str(error or ""))
     reason = str(error.get("reason") or "")
+    if error.get("type") == "index_closed_exception":
+        reason = f"index {error.get('index')} is closed"
     # Where each shard says why, the whole says only that all of them failed.
     behind = error.get("caused_by") or next(iter(error.get("root_cause") or ()), None)
     while isinstance(behind, dict):

@@ -277,8 +277,8 @@ class ElasticIndices:
         written = index["primaries"].get("indexing", {}).get("index_total")
         return IndexStatistics(self.count(name), taken, index["health"], written)
 
-    def write_blocks(self, name: str) -> Sequence[str]:
-        """Return the settings by which the server refuses writes to an index, as `index.blocks.write`."""
+    def blocks(self, name: str) -> Sequence[str]:
+        """Return the settings by which the server refuses what is done to an index, as `index.blocks.write`."""
         with translate_errors():
             answer = self._client.indices.get_settings(index=name, name="index.blocks.*", flat_settings=True).body
         settings = answer.get(name, {}).get("settings", {})

@@ -33,6 +33,8 @@ _CONNECT_ARGS = {
     "prepare_threshold": 2,
     # Not PGCLIENTENCODING's, nor the role's: keys are any text.
     "client_encoding": "utf8",
+    # Until the session's settings are made.
+    "application_name": "syncer",
 }
 
 #: What a row looks like as text must not depend on who asks: the hash of a document is made of it.
@@ -88,8 +90,8 @@ LASTING_SETTINGS: Mapping[str, str] = {
     "tcp_user_timeout": "10000",
 }
 
-#: A process has two servers, and a lease and a backfill for each pipeline.
-_ENGINES_KEPT = 64
+#: A process has a handful of servers, however many sessions.
+_ENGINES_KEPT = 16
 
 #: A lock not granted in time; a session, or a transaction, that was idle for too long, as after a SIGSTOP.
 _ENDED_BY_THE_SERVER = frozenset({"55P03", "25P03", "25P04"})
@@ -124,10 +126,10 @@ class Session:
         on_connect: done on each new connection before it is lent; where it raises, there is no connection.
         """
         self.setting = setting
-        self._settings = settings
+        self._settings = {**settings, "application_name": application_name}
         self._unavailable = unavailable
         self._on_connect = on_connect
-        self._engine = _engine(url, setting, application_name)
+        self._engine = _engine(url, setting)
         self._connection: Connection | None = None
 
     @contextmanager
@@ -224,7 +226,7 @@ def translate(
 
 
 @lru_cache(_ENGINES_KEPT)
-def _engine(url: str, setting: str, application_name: str) -> Engine:
+def _engine(url: str, setting: str) -> Engine:
     """Return what connects, without a pool.
 
     Kept: it remembers the SQL of statements. One for each session would make them anew after each reconnection, and
@@ -247,7 +249,7 @@ def _engine(url: str, setting: str, application_name: str) -> Engine:
         isolation_level="AUTOCOMMIT",
         # Rows and keys have no place in tracebacks.
         hide_parameters=True,
-        connect_args={**_CONNECT_ARGS, "application_name": application_name},
+        connect_args=_CONNECT_ARGS,
     )
 
 

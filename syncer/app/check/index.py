@@ -21,6 +21,9 @@ from syncer.engine.attach import prove_index
 #: What Elasticsearch sets where a disk is full.
 _FULL = "index.blocks.read_only_allow_delete"
 _FULL_REMEDY = "a disk is beyond the flood stage, see `syncer cluster`: make room, or add disk; it goes by itself"
+#: All other blocks refuse writes.
+_REFUSED = {"index.blocks.read": "searches of", "index.blocks.metadata": "to show"}
+_OUT = "what it holds can be neither searched nor written"
 
 
 def check_mapping(
@@ -64,8 +67,12 @@ def check_index(application: Application, plan: Blueprint, record: IndexRecord |
         yield info(f"pipelines.{plan.name}.index", f"not created yet: syncer run {plan.name}")
         return
     pipeline = application.build(plan)
-    prove_index(pipeline, record)
     server = ElasticIndices(application.elasticsearch, plan.mapping, plan.index)
+    refused = list(refusals(server, record.name, f"pipelines.{plan.name}.index"))
+    yield from refused
+    if refused and refused[-1].what == _closed(record.name):
+        return  # nothing else can be seen of it
+    prove_index(pipeline, record)
     if record.phase is Phase.LIVE and (stray := straying(pipeline.indices, record)):
         yield Finding(
             Severity.ERROR,
@@ -74,7 +81,6 @@ def check_index(application: Application, plan: Blueprint, record: IndexRecord |
             "syncer run goes on with its index",
             stray.remedy,
         )
-    yield from refusals(server, record.name, f"pipelines.{plan.name}.index")
     found = deviation(application.store, plan, record)
     if found is None:
         filling = ", and a backfill has still to fill the fields that were added" if record.filling else ""
@@ -92,23 +98,33 @@ def check_index(application: Application, plan: Blueprint, record: IndexRecord |
 
 
 def refusals(server: ElasticIndices, index: str, setting: str) -> Iterator[Finding]:
-    """Say why the server takes no writes to an index, or cannot search it. Raises SinkUnavailable."""
+    """Say what the server refuses to do with an index, and why; last, that it is closed. Raises SinkUnavailable."""
+    blocks = server.blocks(index)
+    for block in blocks:
+        yield Finding(
+            Severity.ERROR,
+            setting,
+            f"Elasticsearch refuses {_REFUSED.get(block, 'writes to')} index {index}: {block}",
+            "nobody can search it" if block in _REFUSED else "documents are put off, and the index falls behind",
+            _FULL_REMEDY
+            if block == _FULL
+            else f'somebody has set it; take it off: PUT /{index}/_settings {{"{block}": null}}',
+        )
+    if any(block in _REFUSED for block in blocks):
+        return
     found = server.statistics([index]).get(index)
     if found is not None and found.health == "red":
         yield Finding(
             Severity.ERROR,
             setting,
             f"index {index} is red: a primary shard is away",
-            "what it holds can be neither searched nor written",
+            _OUT,
             "ask Elasticsearch why: GET /_cluster/allocation/explain; syncer goes on when it is back",
         )
-    for block in server.write_blocks(index):
-        yield Finding(
-            Severity.ERROR,
-            setting,
-            f"Elasticsearch refuses writes to index {index}: {block}",
-            "documents are put off, and the index falls behind",
-            _FULL_REMEDY
-            if block == _FULL
-            else f'somebody has set it; take it off: PUT /{index}/_settings {{"{block}": null}}',
-        )
+    if found is not None and found.health == "closed":
+        remedy = f"open it: POST /{index}/_open; then start syncer run again"
+        yield Finding(Severity.ERROR, setting, _closed(index), _OUT, remedy)
+
+
+def _closed(index: str) -> str:
+    return f"index {index} is closed"

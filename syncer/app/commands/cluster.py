@@ -15,7 +15,7 @@ from syncer.adapters.elastic.cluster import ElasticCluster
 from syncer.app.cluster_advice import Advice, advice
 from syncer.app.exit_code import ExitCode
 from syncer.app.invocation import Invocation
-from syncer.core.cluster import ClusterLook, IndexLook, NodeLook, Recent, recent
+from syncer.core.cluster import ClusterLook, IndexLook, NodeLook, Recent, Watermark, recent
 
 _COLOURS = {"green": "green", "yellow": "yellow", "red": "red"}
 
@@ -41,6 +41,7 @@ def _document(look: ClusterLook, between: Mapping[str, Recent], found: Sequence[
     del whole["at"]
     return {
         **whole,
+        "watermarks": {name: str(mark) if mark else None for name, mark in _marks(look)},
         "indices": [
             {
                 **asdict(index),
@@ -91,11 +92,14 @@ def _summary(look: ClusterLook) -> Iterator[Text]:
     if counts := look.shard_counts:
         shards += f", {counts[0]} to {counts[1]} on a node"
     yield Text(f"{shards}; pending tasks: {_count(look.pending_tasks)}")
+    marks = [f"{name.replace('_', ' ')} {mark}" for name, mark in _marks(look) if mark]
+    if marks:
+        yield Text(f"disk watermarks: {', '.join(marks)}")
+
+
+def _marks(look: ClusterLook) -> Sequence[tuple[str, Watermark | None]]:
     marks = look.watermarks
-    if marks.low or marks.high or marks.flood_stage:
-        yield Text(
-            f"disk watermarks: low {marks.low or '–'}, high {marks.high or '–'}, flood stage {marks.flood_stage or '–'}"
-        )
+    return [("low", marks.low), ("high", marks.high), ("flood_stage", marks.flood_stage)]
 
 
 def _nodes(nodes: Sequence[NodeLook]) -> Table:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -19,6 +21,7 @@ from syncer.app.init.file_text import Search, file_text
 from syncer.app.init.proposal import Proposal
 from syncer.app.init.question import Ask, Question, answered, by_default, on_terminal
 from syncer.app.invocation import Invocation
+from syncer.app.printable import printable_lines
 from syncer.app.redaction import redactor
 from syncer.app.secret import forms, hidden_parts
 from syncer.app.setting_type import database_url, host
@@ -136,7 +139,7 @@ def _search(env: Mapping[str, str], given: str | None, ask: Ask) -> tuple[Search
     except SyncerError as error:
         trouble = [f"Elasticsearch was not asked: {error.message}", f"  → {error.hint or 'see syncer check'}"]
     hosts = "${" + SEARCH_VARIABLE + "}" if url == from_env else url
-    return Search(hosts, login, nodes, encrypted=url.startswith("https:")), trouble
+    return Search(hosts, login, nodes, encrypted=urlsplit(url).scheme == "https"), trouble
 
 
 def _search_url(url: str) -> str:
@@ -165,7 +168,7 @@ def _next(invocation: Invocation, wishes: Wishes, proposals: Sequence[Proposal])
     ]
     for remedy in (remedy for each in proposals for remedy in each.remedies):
         lines += ["", remedy.what, remedy.sql]
-    option = "" if str(wishes.output) in {"-", "syncer.yaml"} else f" -c {wishes.output}"
+    option = "" if str(wishes.output) in {"-", "syncer.yaml"} else f" -c {quote(str(wishes.output))}"
     lines += ["", "Next:"]
     if wishes.source_url or not invocation.env.get(SOURCE_VARIABLE):
         lines.append(f"  export {SOURCE_VARIABLE}=…  # the URL that you gave")
@@ -174,4 +177,4 @@ def _next(invocation: Invocation, wishes: Wishes, proposals: Sequence[Proposal])
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{printable_lines(line)}\n")

@@ -115,8 +115,9 @@ def _each(
     """
 
     def one(name: str) -> Summary:
-        started, events = clock.monotonic(), told(name, shown[name])
+        started, events = clock.monotonic(), None
         try:
+            events = told(name, shown[name])
             report, remainder = work(partial(pipeline, name), events)
         except Exception as error:  # a bug, too, must not end the other pipelines, nor end this one in silence
             if isinstance(error, TransientError) and clock.stopping():
@@ -126,7 +127,8 @@ def _each(
             _log_end(name, error, debug)
             return Summary(name, Report(), clock.monotonic() - started, error=error)
         finally:
-            events.ended()
+            if events:
+                events.ended()
         return Summary(name, report, clock.monotonic() - started, remainder)
 
     with (

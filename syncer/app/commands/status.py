@@ -99,6 +99,8 @@ def notes(one: PipelineStatus, clock: Clock) -> Sequence[str]:
         found.append(f"changed rows whose documents are still being refreshed: {one.overview.fan_outs:,}")
     if one.record and one.record.verify_needed:
         found.append(f"should be compared with its source: {one.record.verify_needed}")
+    if one.uncounted:
+        found.append("rows that polling does not find are not counted, for it takes too long; syncer check counts them")
     if one.unreachable:
         for what, count in (
             ("rows without a watermark, which are never polled", one.unreachable.missing),

@@ -54,10 +54,10 @@ def named(survey: Survey, name: str) -> Found:
         return alike[0]
     if alike:
         raise ConfigurationError(
-            f"--table {name}: there are several", hint=f"write the schema too: {', '.join(map(str, alike))}"
+            f"there are several tables {name}", hint=f"write the schema too: {', '.join(map(str, alike))}"
         )
     names = known if "." in name else [table.name for table in survey.tables]
-    raise ConfigurationError(f"--table: there is no table {name}", hint=suggestion(name, names))
+    raise ConfigurationError(f"there is no table {name}", hint=suggestion(name, names))
 
 
 def _tables(survey: Survey, ask: Ask, tell: Callable[[str], None]) -> Sequence[Found]:

@@ -15,7 +15,6 @@ from syncer.core.error import ConfigurationError
 from tests.adapters.postgres.waiting import wait_for
 from tests.contract.shared_state import PostgresState
 
-NOW = datetime.now(UTC)
 RED = Alert("Red", Severity.CRITICAL, "the cluster is red", "look", {"node": "a"})
 HOLDS = Judgement([Condition(RED)])
 
@@ -37,7 +36,9 @@ def _open_alerts(postgres_url: str) -> Iterator[Open]:
 
 
 def settled(alerts: PostgresAlerts, judgement: Judgement, seconds: float = 0.0) -> Settled | None:
-    return alerts.settle("cluster", lambda kept: settle(kept, judgement, NOW + timedelta(seconds=seconds)))
+    """Settle as if so many seconds had passed."""
+    now = datetime.now(UTC) + timedelta(seconds=seconds)
+    return alerts.settle("cluster", lambda kept: settle(kept, judgement, now))
 
 
 def told(result: Settled | None) -> tuple[int, int]:
@@ -69,7 +70,7 @@ def test_one_process_settles_a_scope(open_alerts: Open) -> None:
     assert settled(second, HOLDS) is None
     assert second.hold("pipeline items")
     assert told(settled(first, HOLDS)) == (1, 0)
-    assert [kept.since for kept in second.firing(["cluster", "pipeline items"])] == [NOW]
+    assert [kept.alert for kept in second.firing(["cluster", "pipeline items"])] == [RED]
     assert second.firing(["pipeline items"]) == []
 
 
