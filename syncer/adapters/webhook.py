@@ -21,6 +21,8 @@ from syncer.ports import Clock
 _ATTEMPTS = 14
 #: Requests that wait; alerts are seldom, and the ones of an hour ago are no news.
 _WAITING = 100
+#: What the end of a process is told of itself, a server that answers has taken by then.
+_END_SECONDS = 2.0
 #: As Alertmanager writes it.
 _NO_END = "0001-01-01T00:00:00Z"
 #: Statuses below 500 that pass; others mean that the request is wrong, and stays so.
@@ -65,14 +67,16 @@ class Webhook:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Tell while the block runs. Its end does not wait for a server that does not answer."""
-        # A daemon: joined, it would hold up the end of the process.
-        Thread(target=self._run, name="webhook", daemon=True).start()
+        """Tell while the block runs. Its end waits for what is still to be told, for two seconds at most."""
+        # A daemon: it must not hold up the end of the process any longer.
+        thread = Thread(target=self._run, name="webhook", daemon=True)
+        thread.start()
         try:
             yield
         finally:
             try:
                 self._queue.put_nowait(None)
+                thread.join(_END_SECONDS)
             except Full:
                 self._failed("the process ends, and alerts were not told", True)
 

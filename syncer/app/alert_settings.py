@@ -98,7 +98,7 @@ class AlertSettings(Section):
     lag: DurationOrOff = 300.0
     """Tell when a pipeline is further behind its source."""
     stopped: DurationOrOff = 60.0
-    """Tell when nobody has followed a pipeline for so long."""
+    """Tell when nobody has followed a pipeline for so long, and at once when it has ended with an error."""
     trouble: DurationOrOff = 30.0
     """Tell when `syncer status` has named a problem for so long: a server that does not answer, documents that are put
     off."""

@@ -15,7 +15,7 @@ from syncer.app.pipeline_report import PipelineReport
 from syncer.app.query_times import QueryTimes
 from syncer.app.redaction import Redact
 from syncer.core.alert import Alert, Judgement, Kept, settle
-from syncer.core.alert_rule import PipelineLook, Thresholds, judge_cluster, judge_pipeline, judge_queries
+from syncer.core.alert_rule import PipelineLook, Thresholds, judge_cluster, judge_end, judge_pipeline, judge_queries
 from syncer.core.cluster import ClusterLook
 from syncer.core.error import SyncerError
 from syncer.ports import Clock
@@ -127,6 +127,17 @@ class Watcher:
             self._alerts.leave(SERVED)
         scopes = [CLUSTER, SERVED, *map(scope, self._names)]
         self._firing = [kept.alert for kept in self._alerts.firing(scopes)]
+
+    def ended(self, pipeline: str, kind: str) -> None:
+        """Tell at once that a pipeline has ended with an error of a kind, if its alerts are this process's to tell.
+
+        Never raises: the error that it ended with matters more.
+        """
+        try:
+            if self._alerts.hold(scope(pipeline)):
+                self._settle(scope(pipeline), judge_end(pipeline, kind, self._thresholds))
+        except SyncerError as error:
+            self._say_blind(error)
 
     def _settle(self, of: str, judgement: Judgement) -> None:
         told = [

@@ -143,6 +143,24 @@ def _rejections(node: str, more: int) -> Condition:
     return Condition(Alert(REJECTIONS, Severity.WARNING, said, remedy, {"node": node}))
 
 
+def judge_end(pipeline: str, kind: str, of: Thresholds) -> Judgement:
+    """Return what is told at once where a pipeline has ended with an error: who is to look afterwards may end with it.
+
+    kind: of the error; its words may quote rows.
+    """
+    others = frozenset({LAGGING, TROUBLE, LETTERS, DIFFERENCES, SLOW})
+    alert = _stopped(pipeline, f"pipeline {pipeline} has ended with an error: {kind}")
+    return Judgement([] if of.stopped_seconds is None else [Condition(alert)], others)
+
+
+def _stopped(pipeline: str, said: str) -> Alert:
+    remedy = (
+        "the log of `syncer run` has what the pipeline waits for, or ended with; when that is mended, start it again, "
+        "also where it goes on with other pipelines"
+    )
+    return Alert(STOPPED, Severity.CRITICAL, said, remedy, {"pipeline": pipeline})
+
+
 def _pipeline(look: PipelineLook, of: Thresholds) -> Iterator[Condition]:
     name = look.name
 
@@ -150,12 +168,7 @@ def _pipeline(look: PipelineLook, of: Thresholds) -> Iterator[Condition]:
         return Alert(kind, severity, said, remedy, {"pipeline": name, **more})
 
     if look.state == "stopped" and of.stopped_seconds is not None:
-        said = f"nobody follows pipeline {name}"
-        remedy = (
-            "the log of `syncer run` has what the pipeline waits for, or ended with; when that is mended, start it "
-            "again, also where it goes on with other pipelines"
-        )
-        yield Condition(alert(STOPPED, Severity.CRITICAL, said, remedy), of.stopped_seconds)
+        yield Condition(_stopped(name, f"nobody follows pipeline {name}"), of.stopped_seconds)
     behind = look.lag_seconds
     if of.lag_seconds is not None and behind is not None and behind > of.lag_seconds and look.state != "paused":
         said = f"pipeline {name} is {behind:.0f} s behind; {of.lag_seconds:g} s is the objective"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from syncer.app.exit_code import ExitCode
 from tests.acceptance.installation import Installation, Running, eventually
 from tests.conftest import Elastic
 from tests.services.receiver import Receiver
@@ -59,6 +60,22 @@ def test_two_daemons_and_a_restart_tell_an_alert_once(installation: Installation
         assert "token-of-the-webhook" not in text
         assert "secret-path-of-a-hook" not in text
         assert "Traceback" not in text
+
+
+def test_a_pipeline_that_ends_with_an_error_is_told_before_the_daemon_ends_with_it(installation: Installation) -> None:
+    """At once, and to the end: nobody looks afterwards."""
+    receiver = Receiver()
+    with receiver.running() as url:
+        alarmed(installation, dead_letters=False, webhook={"url": url})
+        with installation.running("run") as process:
+            process.wait_for("loaded")
+            (index,) = installation.client.indices.get_alias(name=installation.alias)
+            installation.client.indices.delete(index=index)
+            installation.sql("INSERT INTO public.item (id, title) VALUES (3, '9')")
+            assert process.process.wait(60) == ExitCode.FATAL
+        (alert,) = receiver.got.get(timeout=1)[1]["alerts"]
+    assert (alert["labels"]["alertname"], alert["labels"]["pipeline"]) == ("SyncerStopped", installation.alias)
+    assert alert["annotations"]["summary"].endswith("has ended with an error: IndexMissing")
 
 
 def test_a_red_cluster_is_told_by_a_daemon(installation: Installation, real_elastic: Elastic) -> None:

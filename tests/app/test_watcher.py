@@ -117,6 +117,28 @@ def test_two_processes_and_a_restart_tell_once(open_alerts: Callable[[], Postgre
     assert (second.firing, third.firing) == ([], [])
 
 
+def test_a_pipeline_that_ends_with_an_error_is_told_at_once(open_alerts: Callable[[], PostgresAlerts]) -> None:
+    """And once, however long nobody follows it then; what else holds is left as it is."""
+    world = World()
+    world.status.problems = [Problem(ProblemKind.PUT_OFF, "documents are put off")]
+    watcher = world.watcher("first", open_alerts())
+    for _ in range(3):
+        world.clock.advance(15)
+        watcher.look()
+    watcher.ended("items", "IndexMissing")
+    assert world.told == [("first", "firing", "SyncerTrouble"), ("first", "firing", "SyncerStopped")]
+    world.status.state = "stopped"
+    for _ in range(6):
+        world.clock.advance(15)
+        watcher.look()
+    assert len(world.told) == 2
+    world.status.state = "following"
+    for _ in range(6):
+        world.clock.advance(15)
+        watcher.look()
+    assert world.told[2:] == [("first", "resolved", "SyncerStopped")]
+
+
 def test_what_is_away_resolves_nothing(open_alerts: Callable[[], PostgresAlerts]) -> None:
     """A red cluster that does not answer is red still, as far as is known."""
     world = World(cluster=replace(GREEN, status="red"))

@@ -70,13 +70,12 @@ def run(invocation: Invocation, requested: Sequence[str], *, listen: str | None 
 
         with (
             schedule(application, names, clock, now),
-            monitored(application, names, clock, invocation.redact, listen, pulse.stuck, now) as measured,
+            monitored(application, names, clock, invocation.redact, listen, pulse.stuck, now) as monitor,
             told_to_systemd(invocation.env, clock, pulse.stuck),
         ):
             # A first change that waits for torch would wait for seconds, and a broken model be found at that late hour.
             resident = partial(application.pipeline, with_model=True)
-            told = measured.events if measured else LogEvents
-            summaries = _each(resident, names, clock, follow, invocation.debug, told)
+            summaries = _each(resident, names, clock, follow, invocation.debug, monitor.events, monitor.ended)
     return worst(summary.exit_code for summary in summaries)
 
 
@@ -108,6 +107,7 @@ def _each(
     work: Work,
     debug: bool,
     told: Callable[[str, LoadProgress], LogEvents] = LogEvents,
+    ended: Callable[[str, Exception], None] = lambda *_: None,
 ) -> Sequence[Summary]:
     """Do the work for all pipelines at once, to its end for each; this thread waits, and receives the signals.
 
@@ -122,6 +122,7 @@ def _each(
         except Exception as error:  # a bug, too, must not end the other pipelines, nor end this one in silence
             if isinstance(error, TransientError) and clock.stopping():
                 return Summary(name, Report(), clock.monotonic() - started, remainder=True)
+            ended(name, error)
             if len(names) == 1:
                 raise
             _log_end(name, error, debug)
