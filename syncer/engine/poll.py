@@ -1,6 +1,7 @@
 """One poll: read what changed since the checkpoint, deliver it, and only then let the checkpoint follow.
 
-    observe the clock and the open transactions ─▶ plan each feed's scan ─▶ read pages ─▶ drop what the window holds
+    observe the clock and the open transactions ─▶ plan each feed's scan
+        ─▶ glance at all of them, if the last poll found nothing ─▶ read pages ─▶ drop what the window holds
         ─▶ read a portion of what an earlier change led to ─▶ deliver
         ─▶ when all of it is settled: commit checkpoints and dead letters ─▶ remember what was learnt
 

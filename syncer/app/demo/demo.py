@@ -85,7 +85,7 @@ class Demo:
         invocation = Invocation(os.environ, config=self._configuration, log_level="warning")
         # Its servers would outlive it.
         with invocation.application(when_stopped=ExitCode.DONE, tidy=True) as (application, clock):
-            self._say(f"Indexing {rows:,} rows with their vectors (loading the model takes a few seconds)")
+            self._say(f"Indexing {rows:,} rows with their vectors (on two cores the model works for a minute or two)")
             started = clock.monotonic()
             with following(application, clock, self._console) as pipeline:
                 if not pipeline.wait_until_caught_up():
