@@ -12,6 +12,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from syncer.app.printable import printable_lines
 from syncer.app.redaction import Redact
 
 LINE_BYTES_MAX = 8192
@@ -128,12 +129,19 @@ def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 
 def _for_people(stream: TextIO) -> Processor:
-    return structlog.dev.ConsoleRenderer(
+    render = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),
         pad_event_to=24,
         pad_level=False,
         exception_formatter=structlog.dev.plain_traceback,
     )
+
+    def shown(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        # Words of servers, which quote keys: a terminal is to show them.
+        safe = {name: printable_lines(value) if isinstance(value, str) else value for name, value in event.items()}
+        return str(render(logger, method, safe))
+
+    return shown
 
 
 class _Forward(logging.Handler):

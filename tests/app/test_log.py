@@ -82,6 +82,18 @@ def test_no_field_shows_a_secret(as_json: bool) -> None:
     assert "reader:***@host" in shown
 
 
+@pytest.mark.parametrize(
+    "value", ["a\x1b[31mb", ["a\x1b[31mb"], {"row": "a\x1b[31mb"}, "said: a\x1b[31mb", "a\x9b31mb"]
+)
+def test_what_a_terminal_would_obey_is_escaped(value: Any) -> None:
+    """Of what servers say of rows, too."""
+    stream = configured(as_json=False)
+    structlog.get_logger().info("refused", key=value)
+    assert "\\x1b[31mb" in stream.getvalue() or "\\x9b31mb" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+    assert "\x9b" not in stream.getvalue()
+
+
 def test_what_ends_a_thread_is_a_log_line_without_secrets() -> None:
     """Python itself would write a traceback as it is."""
     stream = configured("hunter2")
