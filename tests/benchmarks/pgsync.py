@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ SETTINGS = {
     # Of a bulk request. The default of 10 does not last on a busy machine.
     "ELASTICSEARCH_TIMEOUT": "120",
 }
+#: As it comes, but for what it needs to get to the end.
+DEFAULTS = {"ELASTICSEARCH_TIMEOUT": "120"}
 SLOTS = "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
 
 
@@ -42,6 +44,11 @@ class Pgsync:
     environment: Mapping[str, str]
     bin_dir: Path
     index: str
+
+    def having(self, settings: Mapping[str, str]) -> Pgsync:
+        """Return it with these settings in place of the fastest."""
+        others = {name: value for name, value in self.environment.items() if name not in SETTINGS}
+        return replace(self, environment={**others, **settings})
 
     def create_index(self) -> None:
         """Forget what was loaded; the index is as syncer's."""
